@@ -1,0 +1,1 @@
+"""The command line of petquant: words into values, values into files and exit codes."""

@@ -1,0 +1,429 @@
+"""A flag is a caveat that a number carries into every output; this is their table, and that of every refusal.
+
+A row says how grave the code is, whether ``--strict`` turns it into a refusal, what it means, and what to do.
+Documentation, ``petquant info`` and the checks of the command line are made from this table alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from petquant.errors import Finding
+
+__all__ = ["CODES", "Code", "Severity", "flags_of", "refusals_of"]
+
+
+class Severity(StrEnum):
+    """What a code does to the run."""
+
+    REFUSE = "refuse"  # readable, not computed: exit 4
+    FLAG = "flag"  # computed, the caveat travels with the number
+    INFO = "info"  # computed, worth knowing
+    UNREADABLE = "unreadable"  # exit 3
+    LIMIT = "limit"  # exit 7
+    USAGE = "usage"  # exit 2
+    OUTPUT = "output"  # exit 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """One row of the table.
+
+    Parameters
+    ----------
+    code
+        Stable identifier.
+    severity
+        What it does to the run.
+    strict
+        Whether ``--strict`` turns the flag into a refusal.
+    meaning
+        What was seen.
+    remedy
+        What to do; the options that lift it.
+    """
+
+    code: str
+    severity: Severity
+    meaning: str
+    remedy: str = ""
+    strict: bool = False
+
+
+def _row(code: str, severity: str, meaning: str, remedy: str = "") -> Code:
+    grade, _, strict = severity.partition(" ")
+    return Code(code=code, severity=Severity(grade), meaning=meaning, remedy=remedy, strict=strict == "S")
+
+
+_ROWS = (
+    # Files: reliability.md section 3, 1 to 29
+    ("PATH_NOT_FOUND", "usage", "the path does not exist", "give an existing file or folder"),
+    ("USAGE", "usage", "the command line cannot be meant", "see --help"),
+    ("OPTION_INVALID", "usage", "the value of an option cannot be meant", "see --help"),
+    ("NO_FILES", "unreadable", "the folder holds no file", "give the folder of the study"),
+    ("NO_DICOM", "unreadable", "none of the files is DICOM", "give the folder of the study"),
+    ("FILE_UNREADABLE", "unreadable", "a file cannot be opened", "grant read permission"),
+    (
+        "FILE_TRUNCATED",
+        "unreadable",
+        "a file of the series ends before its declared end",
+        "export the file again",
+    ),
+    (
+        "FILE_NOT_UNDERSTOOD",
+        "unreadable",
+        "the bytes of a file contradict its declared encoding",
+        "export again",
+    ),
+    ("DUPLICATE_TAGS", "unreadable", "an attribute occurs twice in one data set", "export the file again"),
+    ("COMPRESSION_UNSUPPORTED", "unreadable", "a container format that is not read", "unpack it first"),
+    ("FORMAT_UNSUPPORTED", "unreadable", "a file format that is not read", "convert it to NIfTI"),
+    (
+        "PIXELS_UNSUPPORTED",
+        "unreadable",
+        "a pixel encoding that is not read for certain",
+        "export again uncompressed",
+    ),
+    (
+        "DECODER_MISSING",
+        "unreadable",
+        "no decoder for the transfer syntax",
+        "re-encode losslessly, explicit little endian",
+    ),
+    ("DEPENDENCY_TOO_OLD", "unreadable", "an installed package is older than is safe", "upgrade it"),
+    ("SIDECAR_INVALID", "unreadable", "a JSON, CSV or manifest file that cannot be read", "mend the file"),
+    (
+        "FILE_DAMAGED",
+        "flag",
+        "a file outside the chosen series is damaged; it was set aside",
+        "export the file again",
+    ),
+    ("NOT_A_REGULAR_FILE", "flag", "a pipe, socket or device was not opened", ""),
+    ("SYMLINK_NOT_FOLLOWED", "flag", "a link that leaves the folder was not followed", "--follow-symlinks"),
+    ("STRAY_FILES", "info", "files that are not DICOM were ignored", ""),
+    ("TRAILING_BYTES", "flag", "bytes follow the end of the pixel data; they were ignored", ""),
+    (
+        "NO_META_HEADER",
+        "flag",
+        "a file without preamble or meta header; read after a strict check of its start",
+        "",
+    ),
+    (
+        "VALUE_IRREGULAR",
+        "flag",
+        "an attribute with an odd length or another type than the standard's; value certain",
+        "",
+    ),
+    ("TAGS_OUT_OF_ORDER", "flag", "attributes are not in ascending order; all were read", ""),
+    ("NESTING_LIMIT", "limit", "sequences nested deeper than any honest file", ""),
+    ("INFLATION_LIMIT", "limit", "a compressed file inflates beyond its bound", ""),
+    ("SIZE_LIMIT", "limit", "a declared size beyond what an honest file needs", ""),
+    (
+        "MEMORY_EXHAUSTED",
+        "limit",
+        "the memory of this machine does not suffice",
+        "crop the scan or use a larger machine",
+    ),
+    (
+        "INPUT_CHANGED",
+        "refuse",
+        "an input file changed during the run",
+        "run again when nothing writes to it",
+    ),
+    (
+        "MANIFEST_MISMATCH",
+        "refuse",
+        "an input file is not the one that was locked",
+        "restore it or lock again",
+    ),
+    ("OUTPUT_FAILED", "output", "the result could not be written; what stood there before still stands", ""),
+    # Series: suv.md sections 4, 13, 14; reliability.md 30 to 42
+    ("NO_PET_SERIES", "refuse", "no PET image among the objects", "give the folder that holds the PET"),
+    ("NO_SUCH_SERIES", "refuse", "no series with that UID, number or place in the list", "--series"),
+    ("NO_SUCH_STUDY", "refuse", "no study with that UID", "--study"),
+    ("STUDY_AMBIGUOUS", "refuse", "several studies in one folder", "--study UID"),
+    ("SERIES_AMBIGUOUS", "refuse", "several PET series fit", "--series UID"),
+    ("SOP_CLASS_UNSUPPORTED", "refuse", "not a PET image that is read", ""),
+    ("SERIES_NOT_VOLUME", "flag", "projections, captures or screenshots were dropped", ""),
+    ("SERIES_NAC", "refuse", "not corrected for attenuation", "--allow-nac"),
+    ("NAC_ALLOWED", "flag", "quantified without attenuation correction on request", ""),
+    ("CORRECTED_IMAGE_MISSING", "refuse", "no evidence of attenuation correction", "--allow-nac"),
+    ("ATTENUATION_ASSUMED", "flag S", "attenuation correction inferred from another attribute", ""),
+    ("SERIES_DYNAMIC", "refuse", "several time frames", "--frame N"),
+    ("SERIES_GATED", "refuse", "several gates", "--gate N"),
+    ("FRAME_CHOSEN", "info", "one frame or gate of several was chosen on request", ""),
+    (
+        "MIXED_VALUES",
+        "refuse",
+        "an attribute that is one per series differs between slices",
+        "separate the files",
+    ),
+    (
+        "PATIENTS_MIXED",
+        "refuse",
+        "one series holds objects of several patients or studies",
+        "separate the files",
+    ),
+    ("SLICE_MISSING", "refuse", "a gap between slices", "complete the series"),
+    ("SLICE_POSITIONS_UNEVEN", "refuse", "slice steps differ by more than 5 %", "complete the series"),
+    ("SLICE_DUPLICATED", "refuse", "two different images at one position", "remove one of them"),
+    ("COPY_DROPPED", "info", "byte-equal copies of slices were dropped", ""),
+    ("SERIES_INCOMPLETE", "refuse", "fewer or more slices than NumberOfSlices", "--allow-incomplete"),
+    ("INCOMPLETE_ALLOWED", "flag", "slice count differs from NumberOfSlices, allowed on request", ""),
+    ("SINGLE_SLICE", "flag", "one slice: its thickness is taken as the slice step", ""),
+    ("SLICE_THICKNESS_MISSING", "flag", "one slice without thickness: no volumes", ""),
+    ("UNEVEN_SLICES", "flag", "slice steps differ within 5 % (bed joins); true positions used", ""),
+    (
+        "GEOMETRY_MISSING",
+        "refuse",
+        "position, orientation or spacing is absent or impossible",
+        "export again",
+    ),
+    ("LOSSY_COMPRESSION", "refuse", "lossy compression", "use the original images"),
+    ("RESCALE_SLOPE_INVALID", "refuse", "rescale slope absent, not finite or not positive", "export again"),
+    ("RESCALE_INTERCEPT_NONZERO", "flag S", "a rescale intercept other than 0 was applied", ""),
+    ("VALUE_NOT_FINITE", "refuse", "a number that is not a finite number", "give the value by its option"),
+    ("PIXELS_CONTRADICT_SIGN", "refuse", "unsigned pixels that jump like signed ones", "export again"),
+    # Units: suv.md section 3
+    ("UNITS_MISSING", "refuse", "Units is empty", "--units"),
+    ("UNITS_NOT_QUANTITATIVE", "refuse", "not a quantitative unit", "use the quantitative reconstruction"),
+    ("UNITS_NOT_SUV", "refuse", "a unit that cannot be converted to SUV", ""),
+    ("CNTS_NO_FACTOR", "refuse", "counts without the vendor's factors", "--counts-to-bqml F"),
+    ("CPS_UNSUPPORTED", "refuse", "counts per second", "--units-override cps-dcal"),
+    ("PHILIPS_FACTORS_DISAGREE", "flag S", "vendor SUV factor and header factor differ by more than 1 %", ""),
+    (
+        "PHILIPS_OVERRIDE_NEEDS_ACSF",
+        "refuse",
+        "an override cannot act on the vendor's SUV factor",
+        "drop the override",
+    ),
+    ("PHILIPS_FACTOR_IGNORED", "info", "Units BQML: the vendor's count factors were not applied", ""),
+    ("SUVTYPE_ASSUMED_BW", "flag", "SUVType is empty, body weight assumed", "--suv-type"),
+    ("SUVTYPE_ASSUMED_BSA", "flag", "SUVType is empty, body surface area assumed", "--suv-type"),
+    ("SUVTYPE_UNKNOWN", "refuse", "SUVType is unknown or contradicts Units", "--suv-type"),
+    ("PRIVATE_CREATOR_MISSING", "flag", "a private attribute was used without its creator", ""),
+    ("PRIVATE_VALUE_UNREADABLE", "flag", "a private attribute could not be decoded; taken as absent", ""),
+    # Decay correction: suv.md section 4
+    ("DECAY_CORRECTION_MISSING", "refuse", "DecayCorrection is absent or unknown", "--decay-correction"),
+    (
+        "DECAY_CORRECTION_CONTRADICTION",
+        "refuse",
+        "DecayCorrection contradicts CorrectedImage",
+        "--decay-correction",
+    ),
+    # Dose: suv.md section 8
+    ("DOSE_MISSING", "refuse", "no injected activity", "--dose-mbq"),
+    ("DOSE_NOT_POSITIVE", "refuse", "injected activity of zero or less", "--dose-mbq"),
+    ("DOSE_IN_MBQ", "flag", "injected activity read as MBq, where the standard says Bq", "--dose-mbq"),
+    (
+        "DOSE_UNIT_AMBIGUOUS",
+        "refuse",
+        "injected activity is plausible neither in Bq nor in MBq",
+        "--dose-mbq",
+    ),
+    ("DOSE_OUT_OF_RANGE", "flag", "injected activity outside 5 to 2000 MBq", "--dose-mbq"),
+    ("DOSE_MULTIPLE", "refuse", "several radiopharmaceutical items that differ", "--radiopharm-index"),
+    ("DOSE_NET_FROM_ASSAY", "info", "net activity from assay and residual", ""),
+    (
+        "DOSE_PRIVATE_CONFLICT",
+        "flag",
+        "the vendor's private net activity differs by more than 5 %",
+        "--dose-mbq",
+    ),
+    # Patient: suv.md section 9
+    ("WEIGHT_MISSING", "refuse", "no body weight", "--weight-kg"),
+    ("WEIGHT_NOT_POSITIVE", "refuse", "body weight of zero or less", "--weight-kg"),
+    ("WEIGHT_IN_GRAMS", "flag", "body weight read as grams", "--weight-kg"),
+    ("WEIGHT_IMPLAUSIBLE", "flag", "body weight below 1 or above 300 kg", "--weight-kg"),
+    ("WEIGHT_EQUALS_HEIGHT", "flag", "body weight equals the height: fields swapped?", "--weight-kg"),
+    ("HEIGHT_MISSING", "refuse", "no body height", "--height-m"),
+    ("HEIGHT_IN_CM", "flag", "body height read as centimetres", "--height-m"),
+    ("HEIGHT_IMPLAUSIBLE", "flag", "body height below 0.4 or above 2.5 m", "--height-m"),
+    ("SEX_INVALID", "refuse", "sex absent or not M, F, O", "--sex"),
+    ("SEX_OTHER_MEAN", "flag", "sex O: mean of the male and female normaliser", "--sex"),
+    (
+        "LBM_JAMES_ABOVE_PEAK",
+        "flag",
+        "the James formula falls with weight at this body mass index",
+        "--suv lbm-janma",
+    ),
+    ("LBM_NOT_POSITIVE", "refuse", "the normaliser is zero or negative", "--suv lbm-janma"),
+    # Nuclide: suv.md section 10
+    ("HALF_LIFE_MISSING", "refuse", "no half-life", "--half-life SECONDS or --half-life nuclide"),
+    ("HALF_LIFE_OFF_TABLE", "flag", "half-life 1 to 10 % off the nuclide's", "--half-life"),
+    ("HALF_LIFE_WRONG_NUCLIDE", "refuse", "half-life more than 10 % off every named nuclide", "--half-life"),
+    ("NUCLIDE_CODE_CONFLICT", "flag", "the names and codes of the nuclide disagree", ""),
+    ("NUCLIDE_UNKNOWN", "flag", "nothing names the nuclide", ""),
+    ("TRACER_UNEXPECTED", "refuse", "the header names another tracer or nuclide than --tracer", "--tracer"),
+    # Times: suv.md sections 5 to 7
+    ("INJ_TIME_MISSING", "refuse", "no injection time", "--injection-datetime"),
+    ("INJ_TIME_FROM_PRIVATE", "flag", "injection time from a private attribute", "--injection-datetime"),
+    (
+        "INJ_TIME_FIELDS_DISAGREE",
+        "flag",
+        "the two injection times differ; the date-time was used",
+        "--injection-datetime",
+    ),
+    (
+        "INJ_DATE_SHIFTED",
+        "flag",
+        "implausible injection date; its clock time was used",
+        "--injection-datetime",
+    ),
+    (
+        "INJ_DATE_SHIFTED_LONG_LIVED",
+        "refuse",
+        "implausible injection date, and the half-life needs it",
+        "--injection-datetime",
+    ),
+    (
+        "INJ_TIME_ONLY_LONG_LIVED",
+        "refuse",
+        "no injection date, and the half-life needs it",
+        "--injection-datetime",
+    ),
+    ("MIDNIGHT_CROSSED", "info", "injection on the day before the scan", ""),
+    ("TIMEZONE_APPLIED", "info", "times with known offsets were compared in UTC", ""),
+    ("TIMEZONE_ONE_SIDED", "flag", "only one of two compared times has an offset; it was ignored", ""),
+    ("TIME_ROLLED_OVER", "flag", "hour 24 or second 60 read as the next instant", ""),
+    ("ACQ_DATE_SHIFTED", "flag", "acquisition dates moved by whole days to the series date", ""),
+    ("TIME_UNPARSABLE", "refuse", "a date or time that cannot be read", "give the value by its option"),
+    ("UPTAKE_NEGATIVE", "flag", "injection after the decay reference time", "--injection-datetime"),
+    (
+        "UPTAKE_IMPLAUSIBLE",
+        "refuse",
+        "too long between injection and decay reference",
+        "--injection-datetime",
+    ),
+    ("UPTAKE_OUTSIDE_PROTOCOL", "flag", "uptake time outside the tracer's window", ""),
+    (
+        "FRAME_DURATION_MISSING",
+        "refuse",
+        "no frame duration",
+        "--frame-duration S or --decay-reference series",
+    ),
+    (
+        "ACQUISITION_TIME_MISSING",
+        "refuse",
+        "no acquisition time, which images without decay correction need",
+        "",
+    ),
+    (
+        "REF_TIME_SERIES_AFTER_ACQ",
+        "flag",
+        "series time after acquisition; the reference was computed back",
+        "--decay-reference",
+    ),
+    (
+        "REF_TIME_FROM_ACQUISITION",
+        "flag S",
+        "no better reference than the earliest acquisition",
+        "--decay-reference",
+    ),
+    ("REF_TIME_CONFLICT", "flag S", "a witness contradicts the decay reference time", "--decay-reference"),
+    (
+        "REF_TIME_UNRESOLVED",
+        "refuse",
+        "the candidates for the decay reference time disagree",
+        "--decay-reference",
+    ),
+    (
+        "REF_TIME_UNCHECKED",
+        "flag S",
+        "no acquisition time to check the decay reference against",
+        "--decay-reference",
+    ),
+    ("PRIVATE_TIME_REJECTED", "flag", "a private decay time later than acquisition or before injection", ""),
+    ("ACQTIME_NOT_PER_BED", "info", "one acquisition time for beds with different reference times", ""),
+    ("CLOCK_OFFSET_APPLIED", "info", "injection times moved by the difference between two clocks", ""),
+    ("OVERRIDE", "info", "a value of the header was replaced or completed by an option", ""),
+    # After the computation: suv.md section 15, reliability.md 67
+    (
+        "ACTIVITY_BALANCE_HIGH",
+        "flag S",
+        "more activity in the field of view than was injected",
+        "check dose, weight, times",
+    ),
+    (
+        "ACTIVITY_BALANCE_LOW",
+        "flag S",
+        "hardly any activity in a whole-body field of view",
+        "check dose, weight, times",
+    ),
+    (
+        "SLICE_TOTAL_OUTLIER",
+        "flag S",
+        "the total of a slice is far off its neighbours",
+        "check that slice's slope",
+    ),
+    ("SUV_EXTREME", "refuse", "all values 0, or some above 10,000", "--allow-extreme"),
+    ("EXTREME_ALLOWED", "flag", "extreme values allowed on request", ""),
+    ("SUV_UNAVAILABLE_TBR_VALID", "flag", "SUV refused; ratios measured on native units are valid", ""),
+    ("TBR_BEDS_NOT_ALIGNED", "refuse", "ratios need beds decay-corrected to one time", ""),
+    ("TBR_UNITS_NOT_LINEAR", "refuse", "ratios need values linear in activity", ""),
+    # Regions: roi.md section 5; reliability.md 69 to 85
+    (
+        "ROI_GRID_DIFFERS",
+        "refuse",
+        "the region lies on another grid than the PET",
+        "resample the label map onto the PET grid",
+    ),
+    (
+        "ROI_GRID_SNAPPED",
+        "flag",
+        "the region's grid is off by up to a tenth of a voxel; taken as the same",
+        "",
+    ),
+    ("ROI_EMPTY", "refuse", "no voxel is labelled", "--allow-empty"),
+    ("ROI_LABEL_MISSING", "refuse", "the label asked for does not occur", ""),
+    ("ROI_NOT_3D", "refuse", "a label map with more than three axes", "extract one frame"),
+    ("ROI_AFFINE_MISSING", "refuse", "a label map that does not say where it lies", "set sform or qform"),
+    ("ROI_AFFINES_DISAGREE", "refuse", "sform and qform of a label map disagree", "make them agree"),
+    ("ROI_LABELS_FRACTIONAL", "refuse", "label values that are not whole numbers", "write whole numbers"),
+    (
+        "ROI_LABELS_INVALID",
+        "unreadable",
+        "negative, infinite or NaN label values",
+        "write whole numbers from 0",
+    ),
+    (
+        "ROI_VALUES_NOT_FINITE",
+        "refuse",
+        "voxels under a region or its peak sphere that are no finite number",
+        "",
+    ),
+    ("ROI_SMALLER_THAN_PEAK_SPHERE", "flag", "the region is smaller than the 1 mL sphere of SUVpeak", ""),
+    ("PEAK_EXCEEDS_MAX", "flag", "SUVpeak exceeds SUVmax: the sphere reaches a hotter neighbour", ""),
+    ("PEAK_SPHERE_CLIPPED_BY_FOV", "flag", "the sphere of SUVpeak reaches out of the image", ""),
+    ("MAX_TIED", "flag", "several voxels hold the maximum; the first is reported", ""),
+    ("MAX_ON_FOV_EDGE", "flag", "the maximum lies in the first or last slice, row or column", ""),
+    ("MEAN_NOT_POSITIVE", "flag", "the mean is not positive: no coefficient of variation, no ratio", ""),
+    ("ROI_OVERLAP", "flag", "lesions share voxels; each counts once in the sums", ""),
+    (
+        "LESION_OVERLAPS_BACKGROUND",
+        "flag S",
+        "voxels shared with lesions were taken out of the background",
+        "",
+    ),
+    ("BACKGROUND_MOSTLY_LESION", "flag", "more than half of the background is lesion: no ratio", ""),
+    ("THRESHOLD_EMPTY", "flag", "a threshold selects no voxel: its volume is 0", ""),
+)
+
+CODES: dict[str, Code] = {row[0]: _row(*row) for row in _ROWS}
+
+
+def refusals_of(findings: Iterable[Finding], *, is_strict: bool = False) -> tuple[Finding, ...]:
+    """Return the findings that forbid a number; under strict rules also the flags marked so."""
+    return tuple(
+        finding
+        for finding in findings
+        if CODES[finding.code].severity not in {Severity.FLAG, Severity.INFO}
+        or (is_strict and CODES[finding.code].strict)
+    )
+
+
+def flags_of(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """Return the codes of severity flag among `findings`, each once, in the order of their coming."""
+    return tuple(dict.fromkeys(f.code for f in findings if CODES[f.code].severity is Severity.FLAG))

@@ -1,0 +1,114 @@
+"""A volume is what the scanner stored, the straight line that turns it into a quantity, and where it lies.
+
+Stored numbers stay as they were written (16-bit, as a rule); every slice keeps its own slope and intercept,
+and a conversion to SUV multiplies those. Values are float64 and are made only where they are asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from petquant.grid import Grid
+
+__all__ = ["SliceTotals", "Unit", "Volume"]
+
+Float = NDArray[np.float64]
+
+
+class Unit(StrEnum):
+    """Unit of the values of a volume."""
+
+    BQML = "Bq/mL"
+    GML = "g/mL"
+    CM2ML = "cm2/mL"
+    COUNTS = "counts"
+    CPS = "counts/s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SliceTotals:
+    """Sum, smallest and largest stored number of every slice, taken while the slices were read.
+
+    Each is (nk,) float64.
+    """
+
+    total: Float
+    smallest: Float
+    largest: Float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Volume:
+    """Values on a grid.
+
+    Parameters
+    ----------
+    grid
+        Where the voxels lie.
+    unit
+        Unit of ``slope * stored + intercept``.
+    stored
+        (nk, nj, ni) numbers as stored.
+    slope, intercept
+        (nk,) float64, one a slice.
+    totals
+        Per-slice totals of `stored`, over all slices.
+    is_loaded
+        (nk,) bool; slices that were not asked for hold no values and asking for them is an error.
+    """
+
+    grid: Grid
+    unit: Unit
+    stored: NDArray[np.generic]
+    slope: Float
+    intercept: Float
+    totals: SliceTotals
+    is_loaded: NDArray[np.bool_]
+
+    def at(self, voxels: ArrayLike) -> Float:
+        """Return float64 values at flat voxel numbers (C order): ``slope_k * stored + intercept_k``.
+
+        Raises
+        ------
+        LookupError
+            When a voxel lies in a slice that was not loaded.
+        """
+        flat = np.asarray(voxels, np.int64)
+        in_slice = flat // (self.grid.shape[1] * self.grid.shape[2])
+        if not self.is_loaded[in_slice].all():
+            raise LookupError("a voxel of a slice that was not loaded")
+        stored = self.stored.reshape(-1)[flat].astype(np.float64)
+        return np.asarray(stored * self.slope[in_slice] + self.intercept[in_slice])
+
+    def values(self) -> Float:
+        """Return all values, (nk, nj, ni) float64.
+
+        Raises
+        ------
+        LookupError
+            When a slice was not loaded.
+        """
+        if not self.is_loaded.all():
+            raise LookupError("a slice was not loaded")
+        return np.asarray(self.stored * self.slope[:, None, None] + self.intercept[:, None, None], np.float64)
+
+    def scaled(self, factor: float | Float, *, unit: Unit) -> Volume:
+        """Return the volume times `factor` (one number, or one a slice) in `unit`; no voxel is touched."""
+        return replace(self, slope=self.slope * factor, intercept=self.intercept * factor, unit=unit)
+
+    def slice_sums(self) -> Float:
+        """(nk,) float64: sum of the values of every slice."""
+        in_slice = self.grid.shape[1] * self.grid.shape[2]
+        return np.asarray(self.slope * self.totals.total + self.intercept * in_slice)
+
+    def largest(self) -> float:
+        """Return the largest value of the whole volume (slopes are positive)."""
+        return float((self.slope * self.totals.largest + self.intercept).max())
+
+    def smallest(self) -> float:
+        """Return the smallest value of the whole volume."""
+        return float((self.slope * self.totals.smallest + self.intercept).min())
