@@ -43,7 +43,9 @@ class ImageGrid:
 
     def __post_init__(self) -> None:
         if self.slice_offsets_mm is not None and len(self.slice_offsets_mm) != self.shape[0]:
-            raise ValueError(f"slice_offsets_mm has {len(self.slice_offsets_mm)} values for {self.shape[0]} slices")
+            raise ValueError(
+                f"slice_offsets_mm has {len(self.slice_offsets_mm)} values for {self.shape[0]} slices"
+            )
 
     @classmethod
     def centred(

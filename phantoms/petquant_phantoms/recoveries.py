@@ -43,7 +43,10 @@ def of_true_sphere(*, radius_mm: float, fwhm_mm: float) -> float:
 def of_ball(*, radius_mm: float, fwhm_mm: float, ball_radius_mm: float) -> float:
     """Return the mean recovery over a concentric ball, ``3/rho^3 integral_0^rho C(r) r^2 dr``."""
     integral, _ = quad(
-        lambda r: float(sphere(r, radius_mm=radius_mm, fwhm_mm=fwhm_mm)) * r**2, 0.0, ball_radius_mm, limit=200
+        lambda r: float(sphere(r, radius_mm=radius_mm, fwhm_mm=fwhm_mm)) * r**2,
+        0.0,
+        ball_radius_mm,
+        limit=200,
     )
     return 3.0 / ball_radius_mm**3 * float(integral)
 

@@ -1,0 +1,132 @@
+"""A definition is everything that makes one phantom: body, grid, blur, header, and what is wrong with it on purpose.
+
+It is a frozen value: ``dataclasses.replace`` gives a variant, ``with_header`` a variant of its header.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
+
+from petquant_phantoms.body import Body, Region, Sphere, Uptake
+from petquant_phantoms.image_grid import ImageGrid
+from petquant_phantoms.pet_header import PetHeader
+
+InstanceOrder = Literal["ascending", "descending", "shuffled"]
+Extra = Literal["nac_series", "mip"]
+
+# Units that no SUV can be computed from, and the code of the refusal.
+REFUSED_UNITS = {
+    "PROPCPS": "UNITS_NOT_QUANTITATIVE",
+    "PROPCNTS": "UNITS_NOT_QUANTITATIVE",
+    "1CM": "UNITS_NOT_QUANTITATIVE",
+    "PCNT": "UNITS_NOT_QUANTITATIVE",
+    "NONE": "UNITS_NOT_QUANTITATIVE",
+    "CM2": "UNITS_NOT_QUANTITATIVE",
+    "CPS": "CPS_UNSUPPORTED",
+    "MGMINML": "UNITS_NOT_SUV",
+    "UMOLMINML": "UNITS_NOT_SUV",
+    "MLMING": "UNITS_NOT_SUV",
+    "MLG": "UNITS_NOT_SUV",
+    "UMOLML": "UNITS_NOT_SUV",
+    "STDDEV": "UNITS_NOT_SUV",
+}
+
+TINY_BODY = Body(
+    uptakes=(
+        Uptake(name="background", shape=Sphere(centre_mm=(0.0, 0.0, 0.0), radius_mm=60.0), contrast_suv=1.0),
+        Uptake(name="hot", shape=Sphere(centre_mm=(-9.0, 3.0, 1.0), radius_mm=8.0), contrast_suv=3.0),
+        Uptake(name="cold", shape=Sphere(centre_mm=(13.0, -7.0, -1.0), radius_mm=8.0), contrast_suv=-0.8),
+    ),
+    regions=(
+        Region(name="hot", shape=Sphere(centre_mm=(-9.0, 3.0, 1.0), radius_mm=8.0)),
+        Region(name="cold", shape=Sphere(centre_mm=(13.0, -7.0, -1.0), radius_mm=8.0)),
+        Region(name="muscle", shape=Sphere(centre_mm=(8.0, 20.0, 0.0), radius_mm=9.0), role="background"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """One phantom.
+
+    Attributes
+    ----------
+    fwhm_mm
+        Width of the point spread of the scanner; 0 leaves every shape sharp.
+    slope
+        "per_slice", "global", or slopes that the slices take in turn; None leaves it to the dialect.
+    transfer_syntax
+        Name of a row of `encoding.TRANSFER_SYNTAXES`.
+    expected
+        "ok", or the code of the refusal that this phantom must meet.
+    time_frames, gates
+        Factor on the SUV of each time frame or gate; more than one makes a dynamic or gated series.
+    edits
+        (DICOM keyword, text) pairs applied to every slice at the end; the text None removes the attribute.
+        The text is written as it stands, however wrong.
+    missing_slices, doubled_slices
+        Slices that are left out; slices that appear twice with different voxels.
+    extras
+        What else lies in the folder: a series without attenuation correction, a projection in the series.
+    """
+
+    name: str = "tiny"
+    version: int = 1
+    description: str = "a hot and a cold sphere in a uniform background"
+    grid: ImageGrid = field(default_factory=ImageGrid)
+    body: Body = TINY_BODY
+    fwhm_mm: float = 0.0
+    header: PetHeader = field(default_factory=PetHeader)
+    slope: str | tuple[float, ...] | None = None
+    transfer_syntax: str = "explicit"
+    seed: int = 0
+    expected: str = "ok"
+    instance_order: InstanceOrder = "ascending"
+    time_frames: tuple[float, ...] = (1.0,)
+    gates: tuple[float, ...] = (1.0,)
+    edits: tuple[tuple[str, str | None], ...] = ()
+    missing_slices: tuple[int, ...] = ()
+    doubled_slices: tuple[int, ...] = ()
+    extras: tuple[Extra, ...] = ()
+
+    def with_header(self, **changes: Any) -> Self:
+        """Return this phantom with another header, e.g. ``with_header(dialect="ge", weight_kg=80.0)``."""
+        return replace(self, header=replace(self.header, **changes))
+
+    @property
+    def slope_rule(self) -> str | tuple[float, ...]:
+        """How slices are scaled to stored integers."""
+        return self.header.vendor.slope if self.slope is None else self.slope
+
+    def in_dialect(
+        self,
+        *,
+        vendor: str | None = None,
+        decay: str | None = None,
+        units: str | None = None,
+        transfer_syntax: str | None = None,
+    ) -> Self:
+        """Return this phantom as another vendor writes it; what is not given stays.
+
+        A vendor brings its own units unless ``units`` is given. Units GML and CM2ML bring SUVType BW and BSA.
+        Units that have no SUV make the phantom one that must be refused.
+        """
+        changes: dict[str, Any] = {}
+        if vendor is not None:
+            changes["dialect"] = vendor
+        if decay is not None:
+            changes["decay_correction"] = decay
+        variant = self.with_header(**changes) if changes else self
+        chosen = variant.header.vendor.units if units is None and vendor is not None else units
+        if chosen is not None:
+            suv_type = {"GML": "BW", "CM2ML": "BSA"}.get(chosen)
+            variant = variant.with_header(units=chosen, suv_type=suv_type)
+            refusal = REFUSED_UNITS.get(chosen)
+            if chosen == "CNTS" and not variant.header.has_count_factor:
+                refusal = "CNTS_NO_FACTOR"
+            if variant.expected == "ok" and refusal is not None:
+                variant = replace(variant, expected=refusal)
+        if transfer_syntax is not None:
+            variant = replace(variant, transfer_syntax=transfer_syntax)
+        return variant
