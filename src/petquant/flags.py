@@ -394,6 +394,7 @@ _ROWS = (
         "voxels under a region or its peak sphere that are no finite number",
         "",
     ),
+    ("NO_VOXEL_ABOVE_HALF", "flag", "no voxel lies half inside the region: its heaviest voxel stands in", ""),
     ("ROI_SMALLER_THAN_PEAK_SPHERE", "flag", "the region is smaller than the 1 mL sphere of SUVpeak", ""),
     ("PEAK_EXCEEDS_MAX", "flag", "SUVpeak exceeds SUVmax: the sphere reaches a hotter neighbour", ""),
     ("PEAK_SPHERE_CLIPPED_BY_FOV", "flag", "the sphere of SUVpeak reaches out of the image", ""),

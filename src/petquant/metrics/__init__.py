@@ -1,0 +1,9 @@
+"""What is measured in regions: intensity, peak, burden and ratios, of all regions in one pass."""
+
+from __future__ import annotations
+
+from petquant.metrics.burden import Burden, burden
+from petquant.metrics.measure import measure, slices_needed
+from petquant.metrics.tbr import Reference, references
+
+__all__ = ["Burden", "Reference", "burden", "measure", "references", "slices_needed"]

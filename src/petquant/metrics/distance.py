@@ -1,0 +1,71 @@
+"""The largest distance between two groups of points, exact, without comparing all pairs.
+
+The points of the pair that is farthest apart, one of group A and one of group B, are corners of the convex
+hull of everything but B and of everything but A. The hull without a group differs from the hull of all only
+for the groups that own a corner of it, and those are few.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["largest_distance_mm"]
+
+Float = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+ALL_PAIRS = 1500  # points; below it every pair is cheaper than a hull
+
+
+def largest_distance_mm(points_mm: Float, of: Int) -> float | None:
+    """Return the largest distance between points of two different groups; None with fewer than two groups.
+
+    Parameters
+    ----------
+    points_mm
+        (n, 3) positions.
+    of
+        (n,) the group of each point.
+    """
+    if len(np.unique(of)) < 2:
+        return None
+    least = _some_distance_mm(points_mm, of)
+    corners = np.stack([points_mm.min(axis=0), points_mm.max(axis=0)])
+    reach = np.sqrt((np.maximum(points_mm - corners[0], corners[1] - points_mm) ** 2).sum(axis=1))
+    is_near_rim = reach >= least * (1 - 1e-12)
+    points_mm, of = points_mm[is_near_rim], of[is_near_rim]
+    if len(points_mm) > ALL_PAIRS:
+        at = _hull(points_mm, np.arange(len(points_mm)))
+        for group in np.unique(of[at]):
+            at = np.union1d(at, _hull(points_mm, np.flatnonzero(of != group)))
+        points_mm, of = points_mm[at], of[at]
+    largest = least
+    for start in range(0, len(points_mm), 512):
+        part = slice(start, start + 512)
+        apart = points_mm[part, None] - points_mm[None]
+        squared = np.where(of[part, None] != of, (apart**2).sum(axis=-1), 0.0)
+        largest = max(largest, float(np.sqrt(squared.max())))
+    return largest
+
+
+def _some_distance_mm(points_mm: Float, of: Int) -> float:
+    """Return the distance of some pair, found by going to the farthest point of another group and back."""
+    at, least = 0, 0.0
+    for _ in range(4):
+        apart = np.where(of != of[at], ((points_mm - points_mm[at]) ** 2).sum(axis=1), -1.0)
+        at = int(apart.argmax())
+        least = max(least, float(np.sqrt(apart[at])))
+    return least
+
+
+def _hull(points_mm: Float, at: Int) -> Int:
+    """Return those places of `at` that are corners of the convex hull; all of them when they lie flat."""
+    from scipy.spatial import ConvexHull, QhullError  # noqa: PLC0415 - slow to import, rarely needed
+
+    if len(at) < 5:
+        return at
+    try:
+        return np.asarray(at[ConvexHull(points_mm[at]).vertices])
+    except QhullError:
+        return at

@@ -1,0 +1,207 @@
+"""To measure is to turn regions on a volume into rows: quantities by name, with the flags they carry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petquant.grid import Grid
+from petquant.measurement import Measurement, Number
+from petquant.metrics.intensity import FRACTIONS, LEVELS, Intensity, intensity
+from petquant.metrics.peak import Peaks, peaks
+from petquant.metrics.sphere import PEAK_VOLUME_MM3, peak_sphere
+from petquant.metrics.tbr import Reference, ratios
+from petquant.quantities import REGION_COLUMNS
+from petquant.roi import Roi, Role
+from petquant.volume import Unit, Volume
+
+__all__ = ["measure", "slices_needed"]
+
+NO_SUV = "none"  # the SUV type of a volume that could not be converted
+
+SUV_COLUMNS = (
+    "suv_max",
+    "suv_mean",
+    "suv_peak",
+    "suv_peak_ibsi_global",
+    "suv_peak_ibsi_local",
+    "suv_median",
+    "suv_min",
+    "suv_sd",
+    "suv_p10",
+    "suv_p25",
+    "suv_p75",
+    "suv_p90",
+    "tlg_g",
+    *LEVELS,
+)
+ACTIVITY_COLUMNS = {
+    "activity_max_bqml": "suv_max",
+    "activity_mean_bqml": "suv_mean",
+    "activity_peak_bqml": "suv_peak",
+}
+
+
+def slices_needed(grid: Grid, rois: Sequence[Roi]) -> NDArray[np.bool_]:
+    """Return (nk,) which slices `measure` touches: those of the regions and within reach of a peak sphere."""
+    in_slice = grid.shape[1] * grid.shape[2]
+    holds = np.zeros(grid.shape[0], np.bool_)
+    for roi in rois:
+        holds[roi.voxels // in_slice] = True
+    reach = peak_sphere(grid.spacing_mm).reach[0]
+    needed = holds.copy()
+    for step in range(1, reach + 1):
+        needed[step:] |= holds[:-step]
+        needed[:-step] |= holds[step:]
+    return needed
+
+
+def measure(
+    volume: Volume,
+    rois: Sequence[Roi],
+    *,
+    suv_type: str,
+    conversion_flags: Sequence[str] = (),
+    references: Sequence[Reference] = (),
+) -> list[Measurement]:
+    """Return one measurement a region, in the order of `rois`.
+
+    Parameters
+    ----------
+    volume
+        In SUV; or in its native unit under the SUV type ``none``, when SUV was refused: then SUV columns are
+        None, ``activity_*`` are filled from Bq/mL, and ratios and volumes are measured all the same.
+    rois
+        Regions on the volume's grid. An empty one gives n_voxels 0 and volumes 0.
+    suv_type
+        Name of the SUV type; stands in every row.
+    conversion_flags
+        Flags of the conversion that made the volume; every row carries them.
+    references
+        Backgrounds of `petquant.metrics.references`; each adds its ``tbr_*`` columns.
+
+    Raises
+    ------
+    Refused
+        ROI_VALUES_NOT_FINITE.
+    """
+    filled = [roi for roi in rois if len(roi.voxels)]
+    numbers = iter(_rows(volume, filled, suv_type, references) if filled else [])
+    measurements = []
+    for roi in rois:
+        values, flags = next(numbers) if len(roi.voxels) else (_empty(suv_type, references), ())
+        measurements.append(
+            Measurement(
+                roi_id=roi.roi_id,
+                roi_name=roi.name,
+                role=roi.role,
+                roi_source=roi.source,
+                suv_type=suv_type,
+                unit=volume.unit.value,
+                values=values,
+                flags=tuple(dict.fromkeys([*conversion_flags, *roi.flags, *flags])),
+            )
+        )
+    return measurements
+
+
+def _rows(
+    volume: Volume, rois: Sequence[Roi], suv_type: str, references: Sequence[Reference]
+) -> list[tuple[dict[str, Number], tuple[str, ...]]]:
+    """Return the values and flags of every region."""
+    found = intensity(volume, rois)
+    peak = peaks(volume, found)
+    columns = _columns(volume, found, peak)
+    flags = _flags(volume, found, peak)
+    rows = []
+    for at, roi in enumerate(rois):
+        values: dict[str, Number] = {name: column[at] for name, column in columns.items()}
+        of_row = [code for code, is_raised in flags.items() if is_raised[at]]
+        if "MEAN_NOT_POSITIVE" in of_row:
+            values["suv_cov"] = None
+        if roi.role is Role.LESION:
+            values |= ratios(values, references)
+            of_row += [code for reference in references for code in reference.flags_of_ratio]
+        if suv_type == NO_SUV:
+            values = _without_suv(values, volume.unit)
+        if any(values[name] == 0 for name in (*FRACTIONS, *LEVELS)):
+            of_row.append("THRESHOLD_EMPTY")
+        rows.append((values, tuple(of_row)))
+    return rows
+
+
+def _columns(volume: Volume, found: Intensity, peak: Peaks) -> dict[str, list[float] | list[int]]:
+    """Return every column as plain numbers, in the order of the output."""
+    grid, v = volume.grid, volume.grid.voxel_volume_ml
+    at_mm = grid.position_mm(grid.index_of(found.maximum_at))
+    peak_mm = grid.position_mm(grid.index_of(peak.centre))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cov = found.sd / found.mean
+    arrays = {
+        "n_voxels": found.count,
+        "suv_max": found.maximum,
+        "suv_max_ties": found.ties,
+        "max_x_mm": at_mm[:, 0],
+        "max_y_mm": at_mm[:, 1],
+        "max_z_mm": at_mm[:, 2],
+        "suv_mean": found.mean,
+        "suv_peak": peak.exact,
+        "suv_peak_ibsi_global": peak.ibsi_global,
+        "suv_peak_ibsi_local": peak.ibsi_local,
+        "peak_x_mm": peak_mm[:, 0],
+        "peak_y_mm": peak_mm[:, 1],
+        "peak_z_mm": peak_mm[:, 2],
+        "peak_in_roi_fraction": peak.in_roi_fraction,
+        "peak_in_fov_fraction": peak.in_fov_fraction,
+        "peak_ibsi_sphere_ml": np.full(
+            len(found.count), peak_sphere(grid.spacing_mm).binary_weights.sum() * v
+        ),
+        "suv_min": found.minimum,
+        "suv_sd": found.sd,
+        "suv_cov": cov,
+        **{f"suv_{name}": values for name, values in found.percentiles.items()},
+        "mtv_ml": v * found.total_weight,
+        "tlg_g": v * found.total,
+        **{name: v * weight for name, weight in found.weight_above.items()},
+        "centroid_x_mm": found.centroid_mm[:, 0],
+        "centroid_y_mm": found.centroid_mm[:, 1],
+        "centroid_z_mm": found.centroid_mm[:, 2],
+    }
+    return {name: values.tolist() for name, values in arrays.items()}
+
+
+def _flags(volume: Volume, found: Intensity, peak: Peaks) -> dict[str, NDArray[np.bool_]]:
+    """Return each flag that a region can raise, (n regions,)."""
+    last = np.array(volume.grid.shape) - 1
+    at = volume.grid.index_of(found.maximum_at)
+    mtv_ml = volume.grid.voxel_volume_ml * found.total_weight
+    rounding = 1e-9 * np.abs(found.maximum)  # a constant region's mean differs from it in the last bit
+    return {
+        "UNEVEN_SLICES": np.full(len(found.count), volume.grid.slice_positions_mm is not None),
+        "NO_VOXEL_ABOVE_HALF": found.is_fallback,
+        "ROI_SMALLER_THAN_PEAK_SPHERE": mtv_ml < PEAK_VOLUME_MM3 / 1000.0,
+        "PEAK_EXCEEDS_MAX": peak.exact > found.maximum + rounding,
+        "PEAK_SPHERE_CLIPPED_BY_FOV": peak.in_fov_fraction < 1.0,
+        "MAX_TIED": found.ties > 1,
+        "MAX_ON_FOV_EDGE": ((at == 0) | (at == last)).any(axis=1),
+        "MEAN_NOT_POSITIVE": found.mean <= 0,
+    }
+
+
+def _without_suv(values: dict[str, Number], unit: Unit) -> dict[str, Number]:
+    """Return the values of a volume that is not in SUV: activities instead, as far as the unit is Bq/mL."""
+    activities: dict[str, Number] = {
+        name: values[source] if unit is Unit.BQML else None for name, source in ACTIVITY_COLUMNS.items()
+    }
+    return values | dict.fromkeys(SUV_COLUMNS) | activities
+
+
+def _empty(suv_type: str, references: Sequence[Reference]) -> dict[str, Number]:
+    """Return the row of a region without voxels: no values, volumes of 0."""
+    values: dict[str, Number] = dict.fromkeys(REGION_COLUMNS)
+    values |= {"n_voxels": 0, "mtv_ml": 0.0, "tlg_g": 0.0}
+    values |= dict.fromkeys([*FRACTIONS, *LEVELS], 0.0)
+    values |= ratios(values, references)
+    return _without_suv(values, Unit.COUNTS) if suv_type == NO_SUV else values

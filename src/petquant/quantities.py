@@ -1,0 +1,246 @@
+"""A quantity is a number with a definition: its column, unit, codes and source; this is the table of them.
+
+The columns of every output, the reference pages and the codes of structured reports are made from it. ``x``
+is a voxel's value, ``w`` the fraction of the voxel in the region, ``v`` the volume of a voxel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["QUANTITIES", "REFERENCE_COLUMNS", "REGION_COLUMNS", "Quantity", "Scope"]
+
+
+class Scope(StrEnum):
+    """What a quantity is a property of."""
+
+    REGION = "region"
+    ACTIVITY = "activity"  # a region's, in place of SUV when that was refused
+    RATIO = "ratio"  # a region's, one column a background: NAME is the background's name
+    REFERENCE = "reference"
+    STUDY = "study"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """One row of the table.
+
+    Parameters
+    ----------
+    column
+        Name in every output.
+    name
+        Name for a reader.
+    definition
+        Formula.
+    unit, ucum
+        Unit as printed and as a UCUM code; of ``suv_*`` columns that of SUVbw.
+    scope
+        What it is a property of.
+    ibsi
+        Identifier of the Image Biomarker Standardisation Initiative, where the definition is its.
+    dicom
+        Code of DICOM PS3.16, ``(value, scheme)``.
+    source
+        Where the definition comes from.
+    """
+
+    column: str
+    name: str
+    definition: str
+    unit: str
+    ucum: str
+    scope: Scope = Scope.REGION
+    ibsi: str = ""
+    dicom: str = ""
+    source: str = ""
+
+
+SUV = ("g/mL", "g/ml{SUVbw}")
+ML = ("mL", "ml")
+MM = ("mm", "mm")
+ONE = ("1", "1")
+GRAM = ("g", "g")
+BQML = ("Bq/mL", "Bq/ml")
+IBSI = "IBSI reference manual"
+PERCIST = "Wahl 2009 (PERCIST): 1 mL sphere"
+VOXELS = "voxels with w >= 0.5"
+
+
+def _row(
+    column: str,
+    name: str,
+    definition: str,
+    unit: tuple[str, str],
+    *,
+    ibsi: str = "",
+    dicom: str = "",
+    source: str = "",
+) -> Quantity:
+    return Quantity(
+        column=column,
+        name=name,
+        definition=definition,
+        unit=unit[0],
+        ucum=unit[1],
+        ibsi=ibsi,
+        dicom=dicom,
+        source=source,
+    )
+
+
+_REGION = (
+    _row("n_voxels", "number of voxels", VOXELS, ONE),
+    _row("suv_max", "SUVmax", f"largest x of {VOXELS}", SUV, dicom="(56851009, SCT)", source=IBSI),
+    _row("suv_max_ties", "voxels that hold SUVmax", "number of voxels with x = suv_max", ONE),
+    _row("max_x_mm", "x of SUVmax", "LPS position of the first such voxel in k, j, i order", MM),
+    _row("max_y_mm", "y of SUVmax", "LPS position of the first such voxel in k, j, i order", MM),
+    _row("max_z_mm", "z of SUVmax", "LPS position of the first such voxel in k, j, i order", MM),
+    _row("suv_mean", "SUVmean", "sum(w x) / sum(w)", SUV, ibsi="Q4LE", dicom="(373098007, SCT)", source=IBSI),
+    _row(
+        "suv_peak",
+        "SUVpeak",
+        "largest mean of x in a 1 mL sphere centred on a voxel of the region; each voxel weighs as the "
+        "fraction of its box inside the sphere; the sphere may leave the region, and is renormalised at the "
+        "image edge",
+        SUV,
+        dicom="(126031, DCM)",
+        source=PERCIST,
+    ),
+    _row(
+        "suv_peak_ibsi_global",
+        "SUVpeak, IBSI global",
+        "the same with weight 1 for voxel centres within 6.2035 mm, else 0",
+        SUV,
+        ibsi="0F91",
+        source=IBSI,
+    ),
+    _row(
+        "suv_peak_ibsi_local",
+        "SUVpeak, IBSI local",
+        "mean of that sphere at the voxel of suv_max; of tied voxels the highest",
+        SUV,
+        ibsi="VJGA",
+        source=IBSI,
+    ),
+    _row("peak_x_mm", "x of SUVpeak", "LPS position of the centre of the sphere of suv_peak", MM),
+    _row("peak_y_mm", "y of SUVpeak", "LPS position of the centre of the sphere of suv_peak", MM),
+    _row("peak_z_mm", "z of SUVpeak", "LPS position of the centre of the sphere of suv_peak", MM),
+    _row("peak_in_roi_fraction", "part of the sphere in the region", "weight inside / whole weight", ONE),
+    _row("peak_in_fov_fraction", "part of the sphere in the image", "weight inside / whole weight", ONE),
+    _row("peak_ibsi_sphere_ml", "volume of the binary sphere", "v times its number of voxels", ML),
+    _row(
+        "suv_min",
+        "SUVmin",
+        f"smallest x of {VOXELS}",
+        SUV,
+        ibsi="1GSF",
+        dicom="(255605001, SCT)",
+        source=IBSI,
+    ),
+    _row(
+        "suv_sd",
+        "standard deviation",
+        "sqrt(sum(w (x - suv_mean)^2) / sum(w)): ddof 0",
+        SUV,
+        dicom="(386136009, SCT)",
+        source="square root of IBSI ECT3",
+    ),
+    _row("suv_cov", "coefficient of variation", "suv_sd / suv_mean", ONE, ibsi="7TET", source=IBSI),
+    _row(
+        "suv_p10", "10th percentile", "x[h], h = 0.10 (n - 1), linear between neighbours", SUV, source="numpy"
+    ),
+    _row(
+        "suv_p25", "25th percentile", "x[h], h = 0.25 (n - 1), linear between neighbours", SUV, source="numpy"
+    ),
+    _row(
+        "suv_median",
+        "median",
+        "x[h], h = 0.50 (n - 1), linear between neighbours",
+        SUV,
+        ibsi="Y12H",
+        dicom="(373099004, SCT)",
+        source=IBSI,
+    ),
+    _row(
+        "suv_p75", "75th percentile", "x[h], h = 0.75 (n - 1), linear between neighbours", SUV, source="numpy"
+    ),
+    _row(
+        "suv_p90", "90th percentile", "x[h], h = 0.90 (n - 1), linear between neighbours", SUV, source="numpy"
+    ),
+    _row(
+        "mtv_ml", "metabolic tumour volume", "v sum(w)", ML, ibsi="YEKZ", dicom="(126032, DCM)", source=IBSI
+    ),
+    _row(
+        "tlg_g",
+        "total lesion glycolysis; of another tracer than FDG, total lesion uptake",
+        "v sum(w x) = suv_mean mtv_ml",
+        GRAM,
+        dicom="(126033, DCM)",
+    ),
+    _row("mtv41_ml", "volume at 41 % of SUVmax", "v sum(w) of voxels with x >= 0.41 suv_max", ML),
+    _row("mtv42_ml", "volume at 42 % of SUVmax", "v sum(w) of voxels with x >= 0.42 suv_max", ML),
+    _row("mtv50_ml", "volume at 50 % of SUVmax", "v sum(w) of voxels with x >= 0.50 suv_max", ML),
+    _row("mtv_suv2_5_ml", "volume at SUV 2.5", "v sum(w) of voxels with x >= 2.5", ML),
+    _row("mtv_suv4_0_ml", "volume at SUV 4.0", "v sum(w) of voxels with x >= 4.0", ML),
+    _row("centroid_x_mm", "x of the centroid", "sum(w p) / sum(w) over LPS voxel centres", MM),
+    _row("centroid_y_mm", "y of the centroid", "sum(w p) / sum(w) over LPS voxel centres", MM),
+    _row("centroid_z_mm", "z of the centroid", "sum(w p) / sum(w) over LPS voxel centres", MM),
+)
+
+
+def _in(scope: Scope, *rows: tuple[str, str, str, tuple[str, str], str]) -> tuple[Quantity, ...]:
+    return tuple(
+        Quantity(
+            column=column, name=name, definition=words, unit=unit[0], ucum=unit[1], scope=scope, dicom=dicom
+        )
+        for column, name, words, unit, dicom in rows
+    )
+
+
+RATIO_CODE = "(126039, DCM)"
+
+QUANTITIES: tuple[Quantity, ...] = (
+    *_REGION,
+    *_in(
+        Scope.ACTIVITY,
+        ("activity_max_bqml", "largest activity", "suv_max before conversion", BQML, ""),
+        ("activity_mean_bqml", "mean activity", "suv_mean before conversion", BQML, ""),
+        ("activity_peak_bqml", "peak activity", "suv_peak before conversion", BQML, ""),
+    ),
+    *_in(
+        Scope.RATIO,
+        ("tbr_max_NAME", "TBRmax", "suv_max / mean of the background NAME", ONE, RATIO_CODE),
+        ("tbr_mean_NAME", "TBRmean", "suv_mean / mean of the background NAME", ONE, RATIO_CODE),
+        ("tbr_peak_NAME", "TBRpeak", "suv_peak / mean of the background NAME", ONE, RATIO_CODE),
+    ),
+    *_in(
+        Scope.REFERENCE,
+        ("mean", "mean of the background", "sum(w x) / sum(w)", SUV, "(373098007, SCT)"),
+        ("sd", "standard deviation", "sqrt(sum(w (x - mean)^2) / sum(w)): ddof 0", SUV, "(386136009, SCT)"),
+        ("cov", "coefficient of variation", "sd / mean", ONE, ""),
+        ("median", "median", "x[h], h = 0.50 (n - 1)", SUV, "(373099004, SCT)"),
+        ("volume_ml", "volume", "v sum(w)", ML, ""),
+        ("n_voxels", "number of voxels", VOXELS, ONE, ""),
+        ("overlap_voxels", "voxels taken out", "voxels that lesions hold as well", ONE, ""),
+    ),
+    *_in(
+        Scope.STUDY,
+        ("n_lesions", "number of lesions", "regions with the role lesion", ONE, ""),
+        ("tmtv_ml", "total metabolic tumour volume", "v sum(w); a shared voxel counts once", ML, ""),
+        (
+            "ttlg_g",
+            "total lesion glycolysis of all lesions",
+            "v sum(w x); a shared voxel counts once",
+            GRAM,
+            "",
+        ),
+        ("suv_max", "SUVmax of the study", "largest suv_max of the lesions", SUV, "(56851009, SCT)"),
+        ("dmax_centroid_mm", "Dmax of centroids", "largest distance between two lesions' centroids", MM, ""),
+        ("dmax_voxel_mm", "Dmax of voxels", "largest distance between voxels of two lesions", MM, ""),
+    ),
+)
+
+REGION_COLUMNS = tuple(row.column for row in _REGION)
+REFERENCE_COLUMNS = tuple(row.column for row in QUANTITIES if row.scope is Scope.REFERENCE)
