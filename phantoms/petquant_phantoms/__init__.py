@@ -1,7 +1,7 @@
 """Phantoms are PET studies whose every number is known before they are measured.
 
-A definition says what is where and what the header tells; it becomes DICOM, NIfTI regions and a ``truth.json``.
-This package is the oracle of petquant and shares no code with it.
+A definition says what is where and what the header tells; it becomes DICOM, NIfTI regions and a
+``truth.json``. This package is the oracle of petquant and shares no code with it.
 """
 
 from petquant_phantoms.body import Body, Box, Cylinder, Region, Sphere, Spike, Uptake, region_mask, suv_field

@@ -1,7 +1,7 @@
 """A body says what is where: shapes with their uptake, and the regions in which the truth is quoted.
 
-Uptake is a contrast in SUV (g/mL, body weight): the SUV of a voxel is the sum over all shapes of contrast times
-field, so a lesion of SUV 4 in a background of SUV 1 has contrast 3. Positions are LPS in mm.
+Uptake is a contrast in SUV (g/mL, body weight): the SUV of a voxel is the sum over all shapes of contrast
+times field, so a lesion of SUV 4 in a background of SUV 1 has contrast 3. Positions are LPS in mm.
 """
 
 from __future__ import annotations
@@ -35,6 +35,11 @@ class Sphere:
         """Volume, ``4/3 pi R^3``."""
         return 4.0 / 3.0 * math.pi * self.radius_mm**3 / 1000.0
 
+    @property
+    def outer_radius_mm(self) -> float:
+        """Radius of the ball round the centre that holds the shape."""
+        return self.radius_mm
+
     def field(self, points_mm: NDArray[np.float64], *, fwhm_mm: float) -> NDArray[np.float64]:
         """Return the blurred shape of unit contrast at points of shape (..., 3)."""
         distance_mm = np.linalg.norm(points_mm - np.array(self.centre_mm), axis=-1)
@@ -53,6 +58,11 @@ class Cylinder:
     def volume_ml(self) -> float:
         """Volume, ``pi R^2 L``."""
         return 2.0 * math.pi * self.radius_mm**2 * self.half_length_mm / 1000.0
+
+    @property
+    def outer_radius_mm(self) -> float:
+        """Radius of the ball round the centre that holds the shape."""
+        return math.hypot(self.radius_mm, self.half_length_mm)
 
     def field(self, points_mm: NDArray[np.float64], *, fwhm_mm: float) -> NDArray[np.float64]:
         """Return the blurred shape of unit contrast at points of shape (..., 3)."""
@@ -73,6 +83,11 @@ class Box:
     def volume_ml(self) -> float:
         """Volume, ``8 a b c``."""
         return 8.0 * math.prod(self.half_widths_mm) / 1000.0
+
+    @property
+    def outer_radius_mm(self) -> float:
+        """Radius of the ball round the centre that holds the shape."""
+        return math.hypot(*self.half_widths_mm)
 
     def field(self, points_mm: NDArray[np.float64], *, fwhm_mm: float) -> NDArray[np.float64]:
         """Return the blurred shape of unit contrast at points of shape (..., 3)."""
@@ -144,7 +159,10 @@ def suv_field(body: Body, grid: ImageGrid, *, fwhm_mm: float) -> NDArray[np.floa
     points_mm = grid.voxel_centres_mm()
     suv = np.full(grid.shape, body.background_suv)
     for uptake in body.uptakes:
-        suv += uptake.contrast_suv * uptake.shape.field(points_mm, fwhm_mm=fwhm_mm)
+        shape = uptake.shape
+        reach_mm = shape.outer_radius_mm + fields.REACH_IN_SIGMAS * fields.sigma_mm(fwhm_mm)
+        near = ((points_mm - np.array(shape.centre_mm)) ** 2).sum(axis=-1) <= reach_mm**2
+        suv[near] += uptake.contrast_suv * shape.field(points_mm[near], fwhm_mm=fwhm_mm)
     for spike in body.spikes:
         suv[spike.voxel] = spike.suv
     suv.flags.writeable = False

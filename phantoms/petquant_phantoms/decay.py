@@ -1,4 +1,4 @@
-"""Decay is the clock of the radionuclide: how much is left, and at which instant a frame shows its mean activity.
+"""Decay is the clock of the radionuclide: what is left, and when a frame shows its mean activity.
 
 Times are in s, differences of datetimes keep their fractions; everything is float64.
 """

@@ -1,4 +1,4 @@
-"""A definition is everything that makes one phantom: body, grid, blur, header, and what is wrong with it on purpose.
+"""A definition is everything that makes one phantom: body, grid, blur, header, and its deliberate faults.
 
 It is a frozen value: ``dataclasses.replace`` gives a variant, ``with_header`` a variant of its header.
 """

@@ -1,9 +1,9 @@
 """A dialect is what one vendor writes differently into a PET header; the image behind it stays the same.
 
-The table follows published headers: Siemens and GE write the decay reference again as a private datetime, GE counts
-FrameReferenceTime to the start of the frame, Philips writes a FrameReferenceTime that does not fit its clock and,
-with counts, the factors that turn them into SUV or Bq/mL. United Imaging, Canon and Mediso: names only, their
-private tags are not known to us.
+The table follows published headers: Siemens and GE write the decay reference again as a private datetime, GE
+counts FrameReferenceTime to the start of the frame, Philips writes a FrameReferenceTime that does not fit its
+clock and, with counts, the factors that turn them into SUV or Bq/mL. United Imaging, Canon and Mediso: names
+only, their private tags are not known to us.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Encoding writes a dataset as a DICOM Part 10 file in one of the transfer syntaxes, the same bytes on every run.
+"""Encoding turns a dataset into the bytes of a DICOM file, the same on every run.
 
-Datasets are made with little-endian pixels; big endian swaps them here, RLE and the JPEG families compress them
-without loss.
+Datasets are made with little-endian pixels; big endian swaps them here, RLE and the JPEG families compress
+them without loss.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import io
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydicom.dataelem import RawDataElement
 from pydicom.datadict import dictionary_VR, tag_for_keyword
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.tag import Tag
@@ -40,6 +40,9 @@ TRANSFER_SYNTAXES: dict[str, UID] = {
     "jpeg_ls": JPEGLSLossless,
     "jpeg_2000": JPEG2000Lossless,
 }
+
+# Six resolution levels, the default of the encoder, halve an image five times.
+SMALLEST_JPEG_2000 = 32
 
 
 def write_text(dataset: Dataset, keyword: str, text: str | bytes, *, vr: str | None = None) -> None:
@@ -73,7 +76,8 @@ def file_bytes(dataset: Dataset, *, transfer_syntax: str = "explicit") -> bytes:
             f"transfer syntax {transfer_syntax!r} is unknown; there are {', '.join(TRANSFER_SYNTAXES)}"
         )
     syntax = TRANSFER_SYNTAXES[transfer_syntax]
-    written = Dataset({tag: dataset.get_item(tag) for tag in dataset.keys()})  # noqa: SIM118  keys stay unparsed
+    # By get_item, so that raw elements stay unparsed.
+    written = Dataset({tag: dataset.get_item(tag) for tag in dataset.keys()})  # noqa: SIM118
     written.file_meta = FileMetaDataset()
     meta = written.file_meta
     meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", "")
@@ -83,7 +87,9 @@ def file_bytes(dataset: Dataset, *, transfer_syntax: str = "explicit") -> bytes:
     meta.TransferSyntaxUID = ExplicitVRLittleEndian if syntax.is_encapsulated else syntax
     if syntax == ExplicitVRBigEndian and "PixelData" in dataset:
         written.PixelData = np.frombuffer(dataset.PixelData, dtype="<u2").astype(">u2").tobytes()
-    elif syntax.is_encapsulated:
+    elif syntax.is_encapsulated and "PixelData" in dataset:
+        if syntax == JPEG2000Lossless and min(dataset.Rows, dataset.Columns) < SMALLEST_JPEG_2000:
+            raise ValueError(f"jpeg_2000 needs at least {SMALLEST_JPEG_2000} rows and columns")
         written.compress(syntax, generate_instance_uid=False)
     buffer = io.BytesIO()
     dcmwrite(buffer, written, enforce_file_format=True)

@@ -88,14 +88,14 @@ class ImageGrid:
     @property
     def normal(self) -> NDArray[np.float64]:
         """Unit vector in which the slice index k grows."""
-        return np.cross(self.along_columns, self.along_rows)
+        return np.asarray(np.cross(self.along_columns, self.along_rows), dtype=np.float64)
 
     @property
     def offsets_mm(self) -> NDArray[np.float64]:
         """Distance of every slice from the first, along the normal."""
         if self.slice_offsets_mm is not None:
             return np.array(self.slice_offsets_mm)
-        return np.arange(self.shape[0]) * self.spacing_mm[0]
+        return np.asarray(np.arange(self.shape[0]) * self.spacing_mm[0], dtype=np.float64)
 
     @property
     def voxel_volume_ml(self) -> float:

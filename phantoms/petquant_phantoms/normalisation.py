@@ -29,7 +29,7 @@ def _ideal(weight_kg: float, height_m: float, sex: str) -> float:  # noqa: ARG00
 
 def _surface_as_kg(weight_kg: float, height_m: float, sex: str) -> float:  # noqa: ARG001  the same
     # SUVbsa in cm2/mL is SUVbw * 10 BSA[m2] / W[kg], so 10 BSA stands where the others have a mass.
-    return 10.0 * 0.007184 * weight_kg**0.425 * (100.0 * height_m) ** 0.725
+    return float(10.0 * 0.007184 * weight_kg**0.425 * (100.0 * height_m) ** 0.725)
 
 
 _NORMALISERS = {

@@ -16,7 +16,7 @@ from petquant_phantoms.radiopharmaceuticals import Code
 from petquant_phantoms.uids import uid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from petquant_phantoms.definition import Definition
@@ -171,6 +171,7 @@ def put_slice(dataset: Dataset, definition: Definition, place: SliceOfSeries, *,
     n_gates = len(definition.gates)
     dataset.ImageIndex = (place.frame * n_gates + place.gate) * grid.shape[0] + place.k + 1
     if n_gates > 1:
+        dataset.BeatRejectionFlag = "N"
         dataset.NumberOfRRIntervals = 1
         dataset.NumberOfTimeSlots = n_gates
         dataset.TriggerTime = text_of(place.gate * 1000.0 / n_gates)
@@ -180,7 +181,7 @@ def put_slice(dataset: Dataset, definition: Definition, place: SliceOfSeries, *,
 
 def put_geometry(
     dataset: Dataset,
-    position_mm: Sequence[float],
+    position_mm: Iterable[float],
     orientation: Sequence[float],
     spacing_mm: Sequence[float],
 ) -> None:

@@ -1,7 +1,7 @@
 """A PET header holds what scanner, radiopharmacy and ward wrote down about one series, free of DICOM.
 
-`PetHeader` is a frozen value with sensible defaults: ``dataclasses.replace`` gives its variants. What it says is
-the truth of the phantom; how a vendor writes it down is the business of `dialects` and `pet_attributes`.
+`PetHeader` is a frozen value with sensible defaults: ``dataclasses.replace`` gives its variants. What it says
+is the truth of the phantom; how a vendor writes it down is the business of `dialects` and `pet_attributes`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ CORRECTIONS = ("NORM", "DTIM", "ATTN", "SCAT", "DECY", "RAN")
 class Bed:
     """One bed position: when its acquisition began and how long it took.
 
-    ``frame_reference_s`` and ``decay_factor`` replace the values that follow from the truth, for headers that lie.
+    ``frame_reference_s`` and ``decay_factor`` replace the values that follow from the truth, for headers that
+    lie.
     """
 
     acquired_at: datetime

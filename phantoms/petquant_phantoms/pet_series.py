@@ -1,4 +1,4 @@
-"""A PET series is the list of DICOM objects of one reconstruction, slice by slice, in the order of its files."""
+"""A PET series is the list of DICOM objects of one reconstruction, in the order of its files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from pydicom.dataset import Dataset
-from pydicom.datadict import tag_for_keyword
 
 from petquant_phantoms import pet_attributes as attributes
 from petquant_phantoms.body import suv_field
@@ -143,10 +142,9 @@ def _apply_edits(dataset: Dataset, edits: Iterable[tuple[str, str | None]]) -> N
 
 def _holder(dataset: Dataset, keyword: str) -> Dataset:
     """Return the dataset or radiopharmaceutical item that an attribute stands in."""
-    tag = tag_for_keyword(keyword)
-    items = dataset.get("RadiopharmaceuticalInformationSequence") or []
+    items: list[Dataset] = list(dataset.get("RadiopharmaceuticalInformationSequence") or [])
     for item in items:
-        if tag in item:
+        if keyword in item:
             return item
     return dataset
 
@@ -172,7 +170,7 @@ def projection_dataset(definition: Definition) -> Dataset:
     place = SliceOfSeries(k=0, instance=grid.shape[0] + 1)
     dataset = _slice(definition, place, made.stored, kind="PT", number=1)
     dataset.SOPInstanceUID = uid(definition.name, "MIP")
-    dataset.ImageType = ["DERIVED", "SECONDARY", "MIP"]
+    dataset.ImageType = ["DERIVED", "PRIMARY", "MIP"]
     n_slices, _, n_columns = grid.shape
     attributes.put_geometry(
         dataset,

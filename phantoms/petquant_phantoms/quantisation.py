@@ -1,4 +1,4 @@
-"""Quantisation turns values into signed 16-bit integers and one slope a slice; it is the only error of a phantom."""
+"""Quantisation stores values as 16-bit integers and a slope a slice: the only error of a phantom."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LARGEST_STORED = 32767
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredVolume:
-    """Stored integers [k, j, i] and the slope of every slice, as text and as the number that the text means."""
+    """Stored integers [k, j, i] and the slope of every slice, as text and as the number it means."""
 
     integers: NDArray[np.int16]
     slope_texts: tuple[str, ...]

@@ -1,7 +1,7 @@
 """A study is the folder that a phantom becomes: DICOM, regions, truth and the hashes of all of them.
 
-``study/PT`` holds the series, ``rois`` the regions as NIfTI label maps, ``truth.json`` what must be measured and
-``MANIFEST.sha256`` the hash of every file. The same definition gives the same bytes.
+``study/PT`` holds the series, ``rois`` the regions as NIfTI label maps, ``truth.json`` what must be measured
+and ``MANIFEST.sha256`` the hash of every file. The same definition gives the same bytes.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def write_study(
     out
         Folder; made when absent. Files of an earlier phantom are overwritten where names agree.
     edit
-        Called with every dataset of the PET series and its place before it is written: fault injection. The truth
-        keeps describing the definition.
+        Called with every dataset of the PET series and its place before it is written: fault injection. The
+        truth keeps describing the definition.
     """
     root = Path(out)
     dicom = root / "study"
@@ -125,7 +125,7 @@ def write_datasets(
 
 
 def lesion_labels(definition: Definition) -> NDArray[np.uint16]:
-    """Return the label map of the lesions [k, j, i]: 1 for the first; where two overlap the later one stands."""
+    """Return the label map of the lesions [k, j, i], from 1; where two overlap the later one stands."""
     labels = np.zeros(definition.grid.shape, dtype=np.uint16)
     for label, region in enumerate(definition.body.lesions, start=1):
         labels[region_mask(region, definition.grid)] = label
@@ -134,7 +134,8 @@ def lesion_labels(definition: Definition) -> NDArray[np.uint16]:
 
 def write_label_map(labels: NDArray[Any], path: Path, *, ras_affine: NDArray[np.float64]) -> None:
     """Write integers [k, j, i] as NIfTI [i, j, k], with sform and qform and no clock in the bytes."""
-    image = nib.Nifti1Image(np.ascontiguousarray(labels.transpose(2, 1, 0)), ras_affine)
+    make_image: Any = nib.nifti1.Nifti1Image
+    image = make_image(np.ascontiguousarray(labels.transpose(2, 1, 0)), ras_affine)
     image.set_sform(ras_affine, code=1)
     image.set_qform(ras_affine, code=1)
     image.header.set_xyzt_units("mm")

@@ -1,0 +1,230 @@
+"""A definition file is a phantom written down as TOML: what is where, the header, deliberate faults.
+
+``like = "other"`` takes another definition and changes it: tables are merged, everything else is replaced,
+and the table ``[suv]`` gives shapes another uptake by name. A shape ``within`` another adds the difference of
+the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, get_args
+
+from petquant_phantoms.body import Body, Box, Cylinder, Region, Role, Shape, Sphere, Spike, Uptake
+from petquant_phantoms.definition import Definition, Extra, InstanceOrder
+from petquant_phantoms.encoding import TRANSFER_SYNTAXES
+from petquant_phantoms.image_grid import ImageGrid
+from petquant_phantoms.pet_header import Bed, PetHeader
+from petquant_phantoms.radiopharmaceuticals import RADIOPHARMACEUTICALS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+Table = dict[str, Any]
+
+_SHAPES: dict[str, type[Sphere | Cylinder | Box]] = {"sphere": Sphere, "cylinder": Cylinder, "box": Box}
+_PLAIN = {"version": int, "description": str, "fwhm_mm": float, "seed": int, "expected": str}
+_TUPLES = {"time_frames": float, "gates": float, "missing_slices": int, "doubled_slices": int}
+_CHOICES = {
+    "transfer_syntax": tuple(TRANSFER_SYNTAXES),
+    "instance_order": get_args(InstanceOrder),
+}
+_BODY_KEYS = {"background_suv", "uptakes", "spikes", "regions", "suv"}
+_KEYS = {"like", "grid", "header", "edits", "extras", "slope", *_PLAIN, *_TUPLES, *_CHOICES, *_BODY_KEYS}
+
+
+class DefinitionError(ValueError):
+    """A definition file says something that makes no phantom; the message names file, place and remedy."""
+
+
+def merged(below: Table, above: Table) -> Table:
+    """Return ``below`` changed by ``above``: tables merge key by key, anything else is replaced."""
+    result = dict(below)
+    for key, value in above.items():
+        old = result.get(key)
+        result[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return result
+
+
+def parsed(name: str, document: Table) -> Definition:
+    """Return the phantom that a document (already merged with what it is like) describes.
+
+    Raises
+    ------
+    DefinitionError
+        If a key is unknown, a value has the wrong type, or shapes and regions do not fit together.
+    """
+    _refuse_unknown(name, "", document, _KEYS)
+    try:
+        changes: Table = {
+            "name": name,
+            "grid": _grid(name, document.get("grid", {})),
+            "body": _body(name, document),
+            "header": _header(name, document.get("header", {})),
+            "edits": _edits(name, document.get("edits", {})),
+            "extras": tuple(
+                _choice(name, "extras", extra, get_args(Extra)) for extra in document.get("extras", ())
+            ),
+        }
+        changes |= {key: kind(document[key]) for key, kind in _PLAIN.items() if key in document}
+        changes |= {key: tuple(map(kind, document[key])) for key, kind in _TUPLES.items() if key in document}
+    except (TypeError, KeyError) as error:
+        raise DefinitionError(f"{name}: {error}") from error
+    for key, choices in _CHOICES.items():
+        if key in document:
+            changes[key] = _choice(name, key, document[key], choices)
+    if "slope" in document:
+        slope = document["slope"]
+        changes["slope"] = tuple(map(float, slope)) if isinstance(slope, list) else slope
+    return Definition(**changes)
+
+
+def _choice(name: str, key: str, value: Any, choices: Collection[str]) -> str:
+    if value not in choices:
+        raise DefinitionError(f"{name}: {key} = {value!r} is unknown; there are {', '.join(choices)}")
+    return str(value)
+
+
+def _refuse_unknown(name: str, place: str, table: Mapping[str, Any], known: Collection[str]) -> None:
+    unknown = sorted(set(table) - set(known))
+    if unknown:
+        where = f" in [{place}]" if place else ""
+        raise DefinitionError(
+            f"{name}: unknown {', '.join(unknown)}{where}; known are {', '.join(sorted(known))}"
+        )
+
+
+def _numbers(name: str, place: str, value: Any, *, count: int) -> tuple[float, ...]:
+    if (
+        not isinstance(value, list)
+        or len(value) != count
+        or not all(isinstance(x, int | float) for x in value)
+    ):
+        raise DefinitionError(f"{name}: {place} must be {count} numbers, found {value!r}")
+    return tuple(float(x) for x in value)
+
+
+def _grid(name: str, table: Table) -> ImageGrid:
+    _refuse_unknown(
+        name, "grid", table, {"shape", "spacing_mm", "centre_mm", "orientation", "slice_offsets_mm"}
+    )
+    if not table:
+        return ImageGrid()
+    shape = _numbers(name, "grid.shape", table.get("shape", [8, 16, 16]), count=3)
+    options: Table = {}
+    if "centre_mm" in table:
+        options["centre_mm"] = _numbers(name, "grid.centre_mm", table["centre_mm"], count=3)
+    if "orientation" in table:
+        options["orientation"] = _numbers(name, "grid.orientation", table["orientation"], count=6)
+    if "slice_offsets_mm" in table:
+        options["slice_offsets_mm"] = _numbers(
+            name, "grid.slice_offsets_mm", table["slice_offsets_mm"], count=int(shape[0])
+        )
+    spacing_mm = _numbers(name, "grid.spacing_mm", table.get("spacing_mm", [4.0, 4.0, 4.0]), count=3)
+    return ImageGrid.centred(
+        shape=(int(shape[0]), int(shape[1]), int(shape[2])),
+        spacing_mm=(spacing_mm[0], spacing_mm[1], spacing_mm[2]),
+        **options,
+    )
+
+
+def _shape(name: str, place: str, table: Table, *, besides: set[str]) -> Shape:
+    kind = _choice(name, f"{place}.kind", table.get("kind"), _SHAPES)
+    made = _SHAPES[kind]
+    wanted = {field.name for field in fields(made)}
+    _refuse_unknown(name, place, table, wanted | besides | {"kind"})
+    missing = sorted(wanted - set(table))
+    if missing:
+        raise DefinitionError(f"{name}: a {kind} needs {', '.join(missing)} in [{place}]")
+    values: Table = {}
+    for key in wanted:
+        is_vector = key in {"centre_mm", "half_widths_mm"}
+        values[key] = (
+            _numbers(name, f"{place}.{key}", table[key], count=3) if is_vector else float(table[key])
+        )
+    return made(**values)
+
+
+def _body(name: str, document: Table) -> Body:
+    tables = document.get("uptakes", [])
+    suvs = {table["name"]: float(table["suv"]) for table in tables}
+    overrides = document.get("suv", {})
+    _refuse_unknown(name, "suv", overrides, suvs)
+    suvs |= {key: float(value) for key, value in overrides.items()}
+    background_suv = float(document.get("background_suv", 0.0))
+    uptakes = []
+    for table in tables:
+        around = table.get("within")
+        if around is not None and around not in suvs:
+            raise DefinitionError(f"{name}: {table['name']} lies within {around!r}, which is no uptake")
+        outside_suv = background_suv if around is None else suvs[around]
+        shape = _shape(name, f"uptakes.{table['name']}", table, besides={"name", "suv", "within"})
+        uptakes.append(
+            Uptake(name=table["name"], shape=shape, contrast_suv=suvs[table["name"]] - outside_suv)
+        )
+    if not tables:
+        return Definition().body
+    shapes = {uptake.name: uptake.shape for uptake in uptakes}
+    return Body(
+        background_suv=background_suv,
+        uptakes=tuple(uptakes),
+        spikes=tuple(
+            Spike(voxel=(k, j, i), suv=float(table["suv"]))
+            for table in document.get("spikes", [])
+            for k, j, i in (table["voxel"],)
+        ),
+        regions=tuple(_region(name, table, shapes) for table in document.get("regions", [])),
+    )
+
+
+def _region(name: str, table: Table, shapes: Mapping[str, Shape]) -> Region:
+    role: Role = "background" if table.get("role") == "background" else "lesion"
+    _choice(name, f"regions.{table['name']}.role", table.get("role", "lesion"), get_args(Role))
+    source = table.get("of")
+    if source is None:
+        shape = _shape(name, f"regions.{table['name']}", table, besides={"name", "role"})
+        return Region(name=table["name"], shape=shape, role=role)
+    if source not in shapes:
+        raise DefinitionError(f"{name}: region {table['name']} is of {source!r}, which is no uptake")
+    return Region(name=table["name"], shape=shapes[source], role=role)
+
+
+def _header(name: str, table: Table) -> PetHeader:
+    known = {field.name for field in fields(PetHeader)} - {"radiopharmaceutical"} | {"tracer"}
+    _refuse_unknown(name, "header", table, known)
+    changes = dict(table)
+    if "tracer" in changes:
+        tracer = _choice(name, "header.tracer", changes.pop("tracer"), RADIOPHARMACEUTICALS)
+        changes["radiopharmaceutical"] = RADIOPHARMACEUTICALS[tracer]
+    for key in ("injected_at", "series_at", "decay_reference_at"):
+        if key in changes:
+            changes[key] = _local(name, f"header.{key}", changes[key])
+    if "corrected_image" in changes:
+        changes["corrected_image"] = tuple(changes["corrected_image"])
+    if "beds" in changes:
+        changes["beds"] = tuple(_bed(name, bed) for bed in changes["beds"])
+    try:
+        return replace(PetHeader(), **changes)
+    except ValueError as error:
+        raise DefinitionError(f"{name}: {error}") from error
+
+
+def _bed(name: str, table: Table) -> Bed:
+    _refuse_unknown(name, "header.beds", table, {field.name for field in fields(Bed)})
+    acquired_at = _local(name, "header.beds.acquired_at", table.get("acquired_at"))
+    return Bed(**{**table, "acquired_at": acquired_at})
+
+
+def _local(name: str, place: str, value: Any) -> datetime:
+    if not isinstance(value, datetime) or value.tzinfo is not None:
+        raise DefinitionError(
+            f"{name}: {place} must be a local date-time like 2025-01-01T11:00:00, found {value!r}"
+        )
+    return value
+
+
+def _edits(name: str, table: Table) -> tuple[tuple[str, str | None], ...]:
+    _refuse_unknown(name, "edits", table, {"removed", "written"})
+    removed = tuple((str(keyword), None) for keyword in table.get("removed", ()))
+    return removed + tuple((str(keyword), str(text)) for keyword, text in table.get("written", {}).items())
