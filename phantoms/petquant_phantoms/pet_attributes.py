@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 RECUMBENT = Code(value="102538003", meaning="recumbent")
 SUPINE = Code(value="40199007", meaning="supine")
-HEADFIRST = Code(value="102540001", meaning="headfirst")
+HEADFIRST = Code(value="102540008", meaning="headfirst")
 FEETFIRST = Code(value="102541007", meaning="feet-first")
 INTRAVENOUS = "Intravenous route"
 

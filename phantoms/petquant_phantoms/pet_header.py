@@ -105,9 +105,10 @@ class PetHeader:
 
     @property
     def has_count_factor(self) -> bool:
-        """Whether the dialect writes a factor that turns counts into SUV or Bq/mL."""
+        """Whether a factor is written that turns counts into SUV or Bq/mL; undecayed, only the latter does."""
         knows = any(element.content in {"suv_factor", "activity_factor"} for element in self.vendor.private)
-        return knows and self.has_private and self.philips_factors in {"both", "suv", "activity"}
+        usable = {"both", "activity"} if self.decay_correction == "NONE" else {"both", "suv", "activity"}
+        return knows and self.has_private and self.philips_factors in usable
 
     @property
     def used_half_life_s(self) -> float:

@@ -131,3 +131,9 @@ def test_units_without_suv_turn_a_phantom_into_one_to_refuse():
     assert TINY.in_dialect(vendor="siemens", units="CNTS").expected == "CNTS_NO_FACTOR"
     assert TINY.in_dialect(vendor="philips", units="CNTS").expected == "ok"
     assert TINY.in_dialect(vendor="ge").expected == "ok"
+
+
+def test_undecayed_counts_with_only_an_suv_factor_have_no_usable_factor():
+    only_suv = TINY.with_header(philips_factors="suv")
+    assert only_suv.in_dialect(vendor="philips_cnts").expected == "ok"
+    assert only_suv.in_dialect(vendor="philips_cnts", decay="NONE").expected == "CNTS_NO_FACTOR"
