@@ -105,7 +105,7 @@ class PetHeader:
 
     @property
     def has_count_factor(self) -> bool:
-        """Whether a factor is written that turns counts into SUV or Bq/mL; undecayed, only the latter does."""
+        """Whether a usable factor is written: into SUV or Bq/mL, for undecayed counts into Bq/mL."""
         knows = any(element.content in {"suv_factor", "activity_factor"} for element in self.vendor.private)
         usable = {"both", "activity"} if self.decay_correction == "NONE" else {"both", "suv", "activity"}
         return knows and self.has_private and self.philips_factors in usable
