@@ -35,7 +35,8 @@ class Finding:
     code
         Stable identifier, a row of the table in ``flags``.
     found, expected
-        Words for a person; values as they stand in the file.
+        What stands there and what should. With a `keyword`, `found` is the value (``missing``, ``0``) and
+        reads "PatientWeight (0010,1030) is missing"; without one it is a whole phrase.
     remedy
         The way out: the option or the act that lifts the finding.
     where
@@ -58,8 +59,11 @@ class Finding:
 
     def sentence(self) -> str:
         """Return the finding in one line: where, what, expected, way out."""
-        attribute = f"{self.keyword} {self.tag}".strip()
-        found = f"{attribute} {self.found}".strip() if attribute not in self.found else self.found
+        found = self.found
+        if self.keyword:
+            found = f"{self.keyword} {self.tag}".strip() + f" is {self.found}"
+        elif self.tag:
+            found = f"{self.found} {self.tag}"
         head = f"{self.where or self.path}: " if self.where or self.path else ""
         tail = "; ".join(part for part in (found, self.expected, self.remedy) if part)
         return f"{head}{tail}"

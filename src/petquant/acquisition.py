@@ -1,0 +1,236 @@
+"""An acquisition is what scanner and radiopharmacy wrote down about one PET series, free of any file format.
+
+Nothing here is judged: a value stands as it was written, with where it was written, and `petquant.suv`
+decides what it is worth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Generic, TypeVar
+
+from petquant.errors import Finding
+
+__all__ = [
+    "ClockTime",
+    "Frame",
+    "Instant",
+    "PetAcquisition",
+    "PrivateValues",
+    "Radiopharmaceutical",
+    "Written",
+]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A date and time on some clock.
+
+    Parameters
+    ----------
+    at
+        Naive wall-clock time, to the microsecond.
+    utc_offset
+        Offset of that clock from UTC where it was written down, else None.
+    """
+
+    at: datetime
+    utc_offset: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClockTime:
+    """A time of day without a date.
+
+    Parameters
+    ----------
+    since_midnight
+        0 to 24 h; 24 h is the next midnight.
+    utc_offset
+        As in `Instant`.
+    """
+
+    since_midnight: timedelta
+    utc_offset: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written(Generic[T]):
+    """A value as somebody wrote it down.
+
+    Parameters
+    ----------
+    value
+        What it means, None when it is absent or cannot be read.
+    text
+        As it stands there; empty when absent.
+    keyword, tag
+        DICOM keyword and ``(gggg,eeee)``, or the key of a side-car.
+    option
+        The option that gave the value in place of what was written; empty otherwise.
+    replaced
+        What the option replaced.
+    defect
+        Code of what is wrong with `text`, if it cannot be read: VALUE_NOT_FINITE or TIME_UNPARSABLE.
+    """
+
+    value: T | None = None
+    text: str = ""
+    keyword: str = ""
+    tag: str = ""
+    option: str = ""
+    replaced: str = ""
+    defect: str = ""
+
+    def finding(
+        self,
+        code: str,
+        *,
+        expected: str = "",
+        remedy: str = "",
+        found: str = "",
+        quantities: tuple[str, ...] = ("*",),
+    ) -> Finding:
+        """Return a finding about this value."""
+        return Finding(
+            code=code,
+            found=found or self.text or "missing",
+            expected=expected,
+            remedy=remedy,
+            keyword=self.option or self.keyword,
+            tag="" if self.option else self.tag,
+            quantities=quantities,
+        )
+
+    def given(self, value: T | None, *, option: str, text: str = "") -> Written[T]:
+        """Return what the user says instead; itself when the user says nothing."""
+        if value is None:
+            return self
+        return Written(
+            value=value,
+            text=text or str(value),
+            keyword=self.keyword,
+            tag=self.tag,
+            option=option,
+            replaced=self.text,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Radiopharmaceutical:
+    """One item of what was injected.
+
+    `dose` is the number as stored: whether it is Bq or MBq is decided by `petquant.suv`.
+    """
+
+    dose: Written[float]
+    half_life_s: Written[float]
+    injected_at: Written[Instant]
+    injected_clock: Written[ClockTime]
+    name: Written[str] = field(default_factory=Written)
+    nuclide_code: Written[str] = field(default_factory=Written)
+    nuclide_meaning: Written[str] = field(default_factory=Written)
+    tracer_code: Written[str] = field(default_factory=Written)
+    tracer_meaning: Written[str] = field(default_factory=Written)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """Timing of one image: a slice of a classic series.
+
+    Parameters
+    ----------
+    acquired_at
+        Start of the acquisition on the scanner's clock, None when it was not written.
+    duration_s
+        Length of the acquisition; None when absent or not positive.
+    reference_s
+        FrameReferenceTime in s, None when absent.
+    decay_factor
+        DecayFactor, None when absent.
+    """
+
+    acquired_at: datetime | None = None
+    duration_s: float | None = None
+    reference_s: float | None = None
+    decay_factor: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivateValues:
+    """What vendors write in private attributes, already decoded."""
+
+    decay_corrected_to: Written[Instant] = field(default_factory=Written)
+    injected_at: Written[Instant] = field(default_factory=Written)
+    suv_scale_factor: Written[float] = field(default_factory=Written)
+    activity_scale_factor: Written[float] = field(default_factory=Written)
+    assayed_activity: Written[float] = field(default_factory=Written)
+    assayed_at: Written[Instant] = field(default_factory=Written)
+    residual_activity: Written[float] = field(default_factory=Written)
+    residual_at: Written[Instant] = field(default_factory=Written)
+    nuclide_name: Written[str] = field(default_factory=Written)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PetAcquisition:
+    """What was written down about one PET series.
+
+    Parameters
+    ----------
+    series_uid
+        For messages and traceability.
+    vendor
+        ``ge``, ``siemens``, ``philips`` or empty when unknown: decides the convention of reference times.
+    weight_kg, height_m, sex
+        As stored; grams and centimetres are recognised later.
+    units, suv_type, decay_correction
+        DICOM defined terms.
+    corrections
+        Values of CorrectedImage; None when the attribute is absent.
+    attenuation
+        ``corrected``, ``assumed``, ``absent`` or ``unknown``, with the words that say why.
+    series_at
+        Start of the series.
+    frames
+        One a slice, in the order of the volume.
+    utc_offset
+        Of the scanner's clock, when it was written.
+    private
+        Vendor values.
+    radiopharmaceuticals
+        Items as written; several are judged later.
+    voxel_volume_ml
+        For counts per second, which need it; None before the grid is known.
+    patient_age_years, reconstruction, deidentification
+        Carried into the output.
+    findings
+        What was seen while reading; values that could not be read carry their own defect instead.
+    time_findings
+        The same about dates and times, which matter only where a conversion needs them.
+    """
+
+    series_uid: str
+    vendor: str
+    manufacturer: str
+    weight_kg: Written[float]
+    height_m: Written[float]
+    sex: Written[str]
+    units: Written[str]
+    suv_type: Written[str]
+    decay_correction: Written[str]
+    corrections: Written[tuple[str, ...]]
+    attenuation: str
+    attenuation_words: str
+    series_at: Written[Instant]
+    frames: tuple[Frame, ...]
+    utc_offset: timedelta | None = None
+    private: PrivateValues = field(default_factory=PrivateValues)
+    radiopharmaceuticals: tuple[Radiopharmaceutical, ...] = ()
+    voxel_volume_ml: float | None = None
+    reconstruction: str = ""
+    deidentification: tuple[tuple[str, str], ...] = ()
+    findings: tuple[Finding, ...] = ()
+    time_findings: tuple[Finding, ...] = ()

@@ -1,0 +1,61 @@
+"""The factor k of ``SUVbw = A[Bq/mL] * k``, in g/Bq, for each state of decay correction (suv.md 2)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+
+from petquant.acquisition import Frame
+from petquant.nuclides import decay_factor
+
+__all__ = ["Factor", "admin_factor", "alignment", "none_factors", "start_factor", "times"]
+
+Factor = float | tuple[float, ...]
+
+
+def start_factor(*, weight_kg: float, dose_bq: float, decay_interval_s: float, half_life_s: float) -> float:
+    """Return ``k = 1000 W / (D * 2^(-dt/T_half))`` in g/Bq, one for the series."""
+    return 1000.0 * weight_kg / (dose_bq * decay_factor(decay_interval_s, half_life_s))
+
+
+def admin_factor(*, weight_kg: float, dose_bq: float) -> float:
+    """Return ``k = 1000 W / D`` in g/Bq: the voxels are corrected to the injection."""
+    return 1000.0 * weight_kg / dose_bq
+
+
+def none_factors(
+    *, weight_kg: float, dose_bq: float, injected_at: datetime, frames: Sequence[Frame], half_life_s: float
+) -> tuple[float, ...]:
+    """Return ``k_i = (1000 W / D) * x * exp(lambda (t_i - t_adm)) / (1 - exp(-x))`` in g/Bq, one a slice.
+
+    ``x = lambda T_i``; ``x / (1 - exp(-x))`` corrects for decay during the frame, computed with ``expm1``.
+    """
+    per_bq = admin_factor(weight_kg=weight_kg, dose_bq=dose_bq)
+    return tuple(per_bq * growth for growth in alignment(frames, since=injected_at, half_life_s=half_life_s))
+
+
+def alignment(frames: Sequence[Frame], *, since: datetime, half_life_s: float) -> tuple[float, ...]:
+    """Return what brings values without decay correction to the time `since`, one factor a frame.
+
+    Raises
+    ------
+    ValueError
+        When a frame has no acquisition time or duration.
+    """
+    decay_constant = math.log(2.0) / half_life_s
+    growths = []
+    for frame in frames:
+        if frame.acquired_at is None or frame.duration_s is None:
+            raise ValueError("a frame without acquisition time or duration")
+        x = decay_constant * frame.duration_s
+        during = 1.0 + x / 2 if x < 1e-9 else x / -math.expm1(-x)
+        growths.append(during * math.exp(decay_constant * (frame.acquired_at - since).total_seconds()))
+    return tuple(growths)
+
+
+def times(factor: Factor, number: float) -> Factor:
+    """Return a factor times a number, slice by slice where it has slices."""
+    if isinstance(factor, tuple):
+        return tuple(k * number for k in factor)
+    return factor * number

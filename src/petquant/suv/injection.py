@@ -1,0 +1,320 @@
+"""The injection: when the activity entered the patient, on the clock and calendar of the scanner.
+
+Rules: suv.md sections 5 and 6. Dates of injections are often shifted or missing, clock times rarely; with a
+half-life below 11.5 h the clock time and the decay reference together give the date.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from petquant.acquisition import ClockTime, Instant, PetAcquisition, Radiopharmaceutical, Written
+from petquant.errors import Finding
+from petquant.overrides import Overrides
+
+__all__ = ["Injection", "clock_or_datetime", "inject", "on_scanner_clock"]
+
+LONG_LIVED_S = 41400.0  # 11.5 h: with a longer half-life the date cannot be repaired (IBSI-SUV)
+EARLY_S = 3600.0  # an injection up to 1 h after the reference is a dynamic scan's (IBSI-SUV)
+IMPLAUSIBLE_S = 21600.0  # 6 h, or 3 half-lives when that is longer
+HALF_DAY_S = 43200.0
+
+REMEDY = "give --injection-datetime"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Injection:
+    """When the activity was injected.
+
+    Parameters
+    ----------
+    at
+        On the scanner's clock, None when it cannot be known.
+    rule
+        Where it comes from, in words.
+    keyword, tag
+        The attribute or option that gave it.
+    findings
+        Caveats and refusals.
+    """
+
+    at: datetime | None
+    rule: str
+    keyword: str = ""
+    tag: str = ""
+    findings: tuple[Finding, ...] = ()
+
+
+def on_scanner_clock(
+    written: Written[Instant], scanner_offset: timedelta | None
+) -> tuple[datetime | None, tuple[Finding, ...]]:
+    """Return a written instant on the scanner's clock.
+
+    When both clocks state their offset from UTC the difference is applied; when only one does, the offset is
+    ignored and flagged (suv.md section 5, rule 2).
+    """
+    instant = written.value
+    if instant is None:
+        return None, ()
+    shift, findings = _between_clocks(written, instant.utc_offset, scanner_offset)
+    return instant.at + shift, findings
+
+
+def _between_clocks(
+    written: Written[Instant] | Written[ClockTime],
+    offset: timedelta | None,
+    scanner_offset: timedelta | None,
+) -> tuple[timedelta, tuple[Finding, ...]]:
+    if offset is None and scanner_offset is None:
+        return timedelta(), ()
+    if offset is None or scanner_offset is None:
+        which = "its own" if scanner_offset is None else "the series'"
+        finding = written.finding(
+            "TIMEZONE_ONE_SIDED",
+            expected=f"both times with an offset from UTC; only {which} is known, it was ignored",
+            remedy="check the time",
+        )
+        return timedelta(), (finding,)
+    finding = written.finding("TIMEZONE_APPLIED", expected="compared in UTC")
+    return scanner_offset - offset, (finding,)
+
+
+def clock_or_datetime(text: str, *, option: str) -> Written[Instant] | Written[ClockTime]:
+    """Return what an option says about time: ``HH:MM[:SS[.F]]`` as a clock time, ISO 8601 as an instant.
+
+    Raises
+    ------
+    ValueError
+        When it is neither.
+    """
+    try:
+        clock = time.fromisoformat(text)
+    except ValueError:
+        at = datetime.fromisoformat(text)
+        instant = Instant(at.replace(tzinfo=None), at.utcoffset())
+        return Written(value=instant, text=text, option=option)
+    since = timedelta(
+        hours=clock.hour, minutes=clock.minute, seconds=clock.second, microseconds=clock.microsecond
+    )
+    return Written(value=ClockTime(since, clock.utcoffset()), text=text, option=option)
+
+
+def inject(
+    acquisition: PetAcquisition,
+    item: Radiopharmaceutical,
+    overrides: Overrides,
+    *,
+    reference_at: datetime | None,
+    half_life_s: float | None,
+) -> Injection:
+    """Return the time of injection.
+
+    Parameters
+    ----------
+    reference_at
+        Decay reference time (for series without decay correction the earliest acquisition); None when no
+        time of the scan is known.
+    half_life_s
+        Decides whether a date may be repaired.
+
+    Notes
+    -----
+    A date-time within one hour after and two half-lives before the reference is used as it is. Otherwise its
+    clock time is put on the date of the reference, or on the day before when that is more than one hour
+    later than the reference.
+    """
+    stamp, clock = item.injected_at, item.injected_clock
+    if overrides.injection_datetime is not None:
+        stamp = Written(
+            value=_instant(overrides.injection_datetime),
+            text=overrides.injection_datetime,
+            option="--injection-datetime",
+            replaced=stamp.text or clock.text,
+        )
+    elif overrides.injection_time is not None:
+        given = clock_or_datetime(overrides.injection_time, option="--injection-time")
+        if isinstance(given.value, ClockTime):
+            clock = Written(
+                value=given.value,
+                text=given.text,
+                option="--injection-time",
+                replaced=clock.text or stamp.text,
+            )
+            stamp = Written(keyword=stamp.keyword, tag=stamp.tag)
+    findings: list[Finding] = [
+        written.finding(written.defect, expected="a date or time", remedy=REMEDY)
+        for written in (stamp, clock)
+        if written.defect
+    ]
+    if stamp.value is None and clock.value is None and not findings:
+        stamp = acquisition.private.injected_at
+        if stamp.value is None:
+            missing = item.injected_at.finding(
+                "INJ_TIME_MISSING",
+                expected="the time of injection, also absent from RadiopharmaceuticalStartTime (0018,1072)",
+                remedy=f"{REMEDY} (de-identification keeps it with Retain Longitudinal Temporal Information, "
+                "113106 or 113107)",
+            )
+            return Injection(at=None, rule="", findings=(missing,))
+        findings.append(stamp.finding("INJ_TIME_FROM_PRIVATE", expected="a public time", remedy=REMEDY))
+    if stamp.value is None and clock.value is None:
+        return Injection(at=None, rule="", findings=tuple(findings))
+
+    if overrides.clock_offset_s:
+        findings.append(
+            Finding(
+                code="CLOCK_OFFSET_APPLIED",
+                found=f"injection times were moved by {overrides.clock_offset_s:g} s",
+                expected="the scanner's clock",
+            )
+        )
+    placed = _placed(
+        stamp,
+        clock,
+        reference_at=reference_at,
+        half_life_s=half_life_s,
+        scanner_offset=acquisition.utc_offset,
+        moved=timedelta(seconds=overrides.clock_offset_s or 0.0),
+    )
+    findings += _disagreement(stamp, clock)
+    return Injection(
+        at=placed.at,
+        rule=placed.rule,
+        keyword=placed.keyword,
+        tag=placed.tag,
+        findings=(*findings, *placed.findings),
+    )
+
+
+def _instant(text: str) -> Instant:
+    at = datetime.fromisoformat(text)
+    return Instant(at.replace(tzinfo=None), at.utcoffset())
+
+
+def _disagreement(stamp: Written[Instant], clock: Written[ClockTime]) -> list[Finding]:
+    """Return the flag when date-time and time state clock times more than 60 s apart."""
+    if stamp.value is None or clock.value is None or stamp.option:
+        return []
+    day = timedelta(days=1)
+    apart = (_clock_of(stamp.value.at) - clock.value.since_midnight) % day
+    if min(apart, day - apart) <= timedelta(seconds=60):
+        return []
+    return [
+        clock.finding(
+            "INJ_TIME_FIELDS_DISAGREE",
+            expected=f"the clock time of {stamp.keyword} {stamp.tag} {stamp.text}, which was used",
+            remedy=REMEDY,
+        )
+    ]
+
+
+def _clock_of(at: datetime) -> timedelta:
+    return at - datetime.combine(at.date(), time())
+
+
+def _placed(
+    stamp: Written[Instant],
+    clock: Written[ClockTime],
+    *,
+    reference_at: datetime | None,
+    half_life_s: float | None,
+    scanner_offset: timedelta | None,
+    moved: timedelta,
+) -> Injection:
+    """Return the injection on the calendar of the reference (suv.md section 6, steps 1 to 5)."""
+    findings: list[Finding] = []
+    recorded: datetime | None = None
+    if stamp.value is not None:
+        recorded, zone = on_scanner_clock(stamp, scanner_offset)
+        findings += zone
+    source = stamp if stamp.value is not None else clock
+    named = {"keyword": source.option or source.keyword, "tag": "" if source.option else source.tag}
+    if recorded is not None:
+        recorded += moved
+        if stamp.option or reference_at is None or half_life_s is None:
+            findings += _result_findings(recorded, reference_at, half_life_s, source)
+            return Injection(at=recorded, rule="date-time as given", findings=tuple(findings), **named)
+        ahead_s = (reference_at - recorded).total_seconds()
+        if -EARLY_S <= ahead_s < 2 * half_life_s:
+            findings += _result_findings(recorded, reference_at, half_life_s, source)
+            return Injection(at=recorded, rule="date-time as written", findings=tuple(findings), **named)
+    if half_life_s is None or reference_at is None:
+        return Injection(at=None, rule="", findings=tuple(findings), **named)
+    if half_life_s >= LONG_LIVED_S:
+        code = "INJ_TIME_ONLY_LONG_LIVED" if recorded is None else "INJ_DATE_SHIFTED_LONG_LIVED"
+        window = "" if recorded is None else f", within 2 half-lives before the scan of {reference_at}"
+        findings.append(
+            source.finding(
+                code, expected=f"the date of injection (half-life {half_life_s:g} s){window}", remedy=REMEDY
+            )
+        )
+        return Injection(at=None, rule="", findings=tuple(findings), **named)
+    if recorded is not None:
+        since_midnight = _clock_of(recorded)
+    elif clock.value is not None:
+        shift, zone = _between_clocks(clock, clock.value.utc_offset, scanner_offset)
+        since_midnight = clock.value.since_midnight + shift + moved
+        findings += zone
+    else:
+        return Injection(at=None, rule="", findings=tuple(findings), **named)
+    at, crossed = _on_the_day_of(reference_at, since_midnight, source)
+    if recorded is not None and at != recorded:
+        findings.append(
+            source.finding(
+                "INJ_DATE_SHIFTED",
+                expected=f"a date near the scan of {reference_at}; used as {at}",
+                remedy=f"{REMEDY} (de-identification may shift dates attribute by attribute)",
+            )
+        )
+    findings += crossed
+    findings += _result_findings(at, reference_at, half_life_s, source)
+    return Injection(at=at, rule="clock time on the day of the reference", findings=tuple(findings), **named)
+
+
+def _on_the_day_of(
+    reference_at: datetime, since_midnight: timedelta, source: Written[Instant] | Written[ClockTime]
+) -> tuple[datetime, list[Finding]]:
+    day: date = reference_at.date()
+    at = datetime.combine(day, time()) + since_midnight
+    if at <= reference_at + timedelta(seconds=EARLY_S):
+        return at, []
+    at -= timedelta(days=1)
+    return at, [source.finding("MIDNIGHT_CROSSED", expected=f"the day before the scan: {at}")]
+
+
+def _result_findings(
+    at: datetime,
+    reference_at: datetime | None,
+    half_life_s: float | None,
+    source: Written[Instant] | Written[ClockTime],
+) -> list[Finding]:
+    if reference_at is None:
+        return []
+    interval_s = (reference_at - at).total_seconds()
+    if -EARLY_S <= interval_s < 0:
+        return [
+            source.finding(
+                "UPTAKE_NEGATIVE",
+                found=f"{at}, {-interval_s:g} s after the decay reference {reference_at}",
+                expected="an injection before it, unless the scan is dynamic",
+                remedy=REMEDY,
+            )
+        ]
+    if half_life_s is None or half_life_s >= LONG_LIVED_S:
+        limit_s = float("inf")
+    else:
+        limit_s = max(IMPLAUSIBLE_S, 3 * half_life_s)
+    if -EARLY_S <= interval_s <= limit_s:
+        return []
+    hint = ""
+    if 0 <= interval_s - HALF_DAY_S <= limit_s:
+        hint = f" (12 hours less would be {(interval_s - HALF_DAY_S) / 60:.0f} min: a 12-hour clock error?)"
+    return [
+        source.finding(
+            "UPTAKE_IMPLAUSIBLE",
+            found=f"{at}, {interval_s / 60:.0f} min before the decay reference {reference_at}{hint}",
+            expected=f"at most {limit_s / 60:.0f} min",
+            remedy=REMEDY,
+        )
+    ]

@@ -1,0 +1,244 @@
+"""The jury for the decay reference: the one time that all voxels of a START series are corrected to.
+
+Headers seldom write it down. Series time, private times, decay factors, frame reference times and the
+vendor's own SUV factors are heard as witnesses (suv.md section 7); the choice follows an order of trust, and
+every witness that would change the SUV by more than 1 % is named.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from petquant.errors import Finding
+from petquant.suv.witnesses import FAMILIES, TOLERANCE_S, Candidate, Evidence, convention, spread_s, testify
+
+__all__ = ["CHOICES", "Verdict", "hear"]
+
+FLAG_EFFECT = 0.01
+REFUSE_EFFECT = 0.05
+CHOICES = {"series": "S", "acquisition": "A0", "private": "P", "backcompute": "B", "decayfactor": "D"}
+REMEDY = "give --decay-reference"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The chosen time, all candidates, and what there is to say about them."""
+
+    at: datetime | None
+    rule: str
+    candidates: tuple[Candidate, ...]
+    convention: str
+    findings: tuple[Finding, ...]
+
+
+def hear(evidence: Evidence, *, choice: str | None = None) -> Verdict:
+    """Return the decay reference time of a START series.
+
+    Parameters
+    ----------
+    choice
+        What ``--decay-reference`` says: a name of `CHOICES`, a clock time or an ISO date-time; it replaces
+        the order of trust and lifts every conflict.
+    """
+    started = [frame.acquired_at for frame in evidence.frames if frame.acquired_at is not None]
+    earliest = min(started) if started else None
+    moment, why = convention(evidence)
+    candidates = list(testify(evidence))
+    findings = _remarks(evidence, candidates, earliest)
+    if choice is not None:
+        chosen, problems = _chosen_by_user(choice, candidates, earliest or evidence.series_at)
+        candidates += [chosen] if chosen is not None and chosen.id == "O" else []
+    else:
+        chosen, problems = _chosen_by_trust(candidates, has_acquisition=bool(started))
+        missing = [f for f in evidence.frames if f.duration_s is None]
+        if missing and not evidence.has_frame_start_convention:
+            problems = (*problems, _duration_missing(len(missing)))
+    if chosen is not None and chosen.at is not None and evidence.half_life_s is not None:
+        candidates = _with_effects(candidates, chosen.at, evidence.half_life_s)
+        if choice is None:
+            problems = (*problems, *_conflicts(candidates, chosen, evidence, earliest))
+    return Verdict(
+        at=None if chosen is None else chosen.at,
+        rule="" if chosen is None else f"{chosen.id}: {chosen.name}",
+        candidates=tuple(candidates),
+        convention=f"{moment} ({why})",
+        findings=(*findings, *problems),
+    )
+
+
+def _remarks(evidence: Evidence, candidates: list[Candidate], earliest: datetime | None) -> list[Finding]:
+    findings = []
+    private = candidates[2]
+    if private.at is not None and not private.is_valid:
+        findings.append(
+            Finding(
+                code="PRIVATE_TIME_REJECTED",
+                found=f"the private decay time {private.at} is {private.reason}",
+                expected=f"not after {earliest}",
+            )
+        )
+    references = [frame.reference_s for frame in evidence.frames if frame.reference_s is not None]
+    started = [frame.acquired_at for frame in evidence.frames if frame.acquired_at is not None]
+    if started and len(references) == len(evidence.frames) and spread_s(started) <= TOLERANCE_S:
+        range_s = max(references) - min(references)
+        if range_s > TOLERANCE_S:
+            findings.append(
+                Finding(
+                    code="ACQTIME_NOT_PER_BED",
+                    found=f"one acquisition time, {started[0]}, for frame reference times over {range_s:g} s",
+                    expected="one acquisition time a bed",
+                )
+            )
+    return findings
+
+
+def _duration_missing(n: int) -> Finding:
+    return Finding(
+        code="FRAME_DURATION_MISSING",
+        found=f"missing or not positive on {n} slices",
+        expected="the frame duration in ms",
+        remedy="give --frame-duration SECONDS or --decay-reference series",
+        keyword="ActualFrameDuration",
+        tag="(0018,1242)",
+    )
+
+
+def _chosen_by_user(
+    choice: str, candidates: list[Candidate], near: datetime | None
+) -> tuple[Candidate | None, tuple[Finding, ...]]:
+    if choice in CHOICES:
+        chosen = next(c for c in candidates if c.id == CHOICES[choice])
+        if chosen.at is not None:
+            return chosen, ()
+        return None, (
+            Finding(
+                code="REF_TIME_UNRESOLVED",
+                found=f"--decay-reference {choice} has no time: {chosen.reason}",
+                expected="a candidate that has one",
+                remedy="give --decay-reference with a clock time or an ISO date-time",
+            ),
+        )
+    try:
+        at = datetime.fromisoformat(choice).replace(tzinfo=None)
+        is_clock = False
+    except ValueError:
+        at, is_clock = datetime.fromisoformat(f"2000-01-01T{choice}"), True
+    if is_clock and near is None:
+        return None, (
+            Finding(
+                code="REF_TIME_UNRESOLVED",
+                found=f"--decay-reference {choice} has no date, and neither has the series",
+                remedy="give --decay-reference with an ISO date-time",
+            ),
+        )
+    if is_clock and near is not None:
+        at = datetime.combine(near.date(), at.time())
+    return Candidate(id="O", at=at, is_valid=True, reason="given by the user"), ()
+
+
+def _chosen_by_trust(
+    candidates: list[Candidate], *, has_acquisition: bool
+) -> tuple[Candidate | None, tuple[Finding, ...]]:
+    """Return the first of P, S, D, B, A0 that is valid, with what that choice has to say."""
+    valid = {candidate.id: candidate for candidate in candidates if candidate.is_valid}
+    series, earliest = candidates[0], candidates[1]
+    for id_ in ("P", "S"):
+        if id_ in valid:
+            chosen = valid[id_]
+            if has_acquisition:
+                return chosen, ()
+            finding = Finding(
+                code="REF_TIME_UNCHECKED",
+                found=f"no acquisition time to check {chosen.id} ({chosen.name}, {chosen.at}) against",
+                expected="AcquisitionDate and AcquisitionTime (0008,0022) (0008,0032)",
+                remedy=REMEDY,
+            )
+            return chosen, (finding,)
+    for id_ in ("D", "B"):
+        if id_ in valid:
+            chosen = valid[id_]
+            finding = Finding(
+                code="REF_TIME_SERIES_AFTER_ACQ",
+                found=f"the series time is {series.at or 'absent'}, the earliest acquisition {earliest.at}; "
+                f"used {chosen.id} ({chosen.name}), {chosen.at}",
+                expected="a series time not later than the acquisition",
+                remedy=REMEDY,
+            )
+            return chosen, (finding,)
+    if earliest.is_valid:
+        finding = Finding(
+            code="REF_TIME_FROM_ACQUISITION",
+            found=f"the series time is {series.at or 'absent'} and nothing can be computed back; used the "
+            f"earliest acquisition, {earliest.at}",
+            expected="a better witness of the decay reference",
+            remedy=REMEDY,
+        )
+        return earliest, (finding,)
+    return None, (
+        Finding(
+            code="REF_TIME_UNRESOLVED",
+            found="no series, acquisition or private time",
+            expected="the time that the voxels are decay-corrected to",
+            remedy=f"{REMEDY} (de-identification keeps it with Retain Longitudinal Temporal Information)",
+        ),
+    )
+
+
+def _with_effects(candidates: list[Candidate], chosen_at: datetime, half_life_s: float) -> list[Candidate]:
+    return [
+        c
+        if c.at is None
+        else replace(
+            c,
+            effect_percent=100.0
+            * math.expm1(math.log(2.0) * (c.at - chosen_at).total_seconds() / half_life_s),
+        )
+        for c in candidates
+    ]
+
+
+def _conflicts(
+    candidates: list[Candidate], chosen: Candidate, evidence: Evidence, earliest: datetime | None
+) -> tuple[Finding, ...]:
+    """Return the flag or the refusal when another family of witnesses says something else."""
+    family = FAMILIES[chosen.id]
+    others = [
+        (FAMILIES[c.id], (c.effect_percent or 0.0) / 100.0, c)
+        for c in candidates
+        if c.is_valid and c.id != "A0" and FAMILIES[c.id] != family
+    ]
+    dissent = [(fam, effect, c) for fam, effect, c in others if abs(effect) > FLAG_EFFECT]
+    if not dissent:
+        return ()
+    table = "; ".join(f"{c.id} ({c.name}) {c.at} would change SUV by {100 * e:+.2f} %" for _, e, c in dissent)
+    is_grave = any(abs(effect) > REFUSE_EFFECT for _, effect, _ in dissent)
+    is_supported = any(abs(effect) <= FLAG_EFFECT for _, effect, _ in others)
+    is_copy_of_acquisition = _is_copy_of_acquisition(evidence, earliest) and all(
+        fam == "acquisition" for fam, _, _ in dissent
+    )
+    code = "REF_TIME_CONFLICT"
+    if is_grave and not is_supported and not is_copy_of_acquisition:
+        code = "REF_TIME_UNRESOLVED"
+    support = (
+        ""
+        if not is_supported
+        else ", supported by " + ", ".join(c.id for _, effect, c in others if abs(effect) <= FLAG_EFFECT)
+    )
+    return (
+        Finding(
+            code=code,
+            found=f"{table}, against {chosen.id} ({chosen.name}) {chosen.at}{support}",
+            expected="witnesses that agree within 1 %",
+            remedy=f"{REMEDY} series|acquisition|private|backcompute|decayfactor|HH:MM:SS|ISO date-time",
+        ),
+    )
+
+
+def _is_copy_of_acquisition(evidence: Evidence, earliest: datetime | None) -> bool:
+    """Whether all acquisition times are one and equal the series time: one may be a copy of the other."""
+    started = [frame.acquired_at for frame in evidence.frames if frame.acquired_at is not None]
+    if evidence.series_at is None or earliest is None or spread_s(started) > TOLERANCE_S:
+        return False
+    return abs((evidence.series_at - earliest).total_seconds()) <= TOLERANCE_S
