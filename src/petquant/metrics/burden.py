@@ -48,7 +48,7 @@ def burden(
     rois: Sequence[Roi],
     measurements: Sequence[Measurement],
     *,
-    with_voxel_distance: bool = True,
+    with_voxel_distance: bool = False,
 ) -> Burden:
     """Return the sums over the lesions among `rois`.
 
@@ -59,7 +59,8 @@ def burden(
     rois, measurements
         Regions and their rows, in the same order; backgrounds are passed over.
     with_voxel_distance
-        Whether to compute ``dmax_voxel_mm``, the largest distance between voxel centres of two lesions.
+        Whether to compute ``dmax_voxel_mm``, the largest distance between voxel centres of two lesions; it
+        may need scipy, whose import costs more than everything else here.
     """
     pairs = [
         (roi, row)

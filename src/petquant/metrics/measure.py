@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from petquant.volume import Unit, Volume
 
 __all__ = ["measure", "slices_needed"]
 
+BATCH_VOXELS = 2**18  # measured at once
 NO_SUV = "none"  # the SUV type of a volume that could not be converted
 
 SUV_COLUMNS = (
@@ -88,7 +89,7 @@ def measure(
         ROI_VALUES_NOT_FINITE.
     """
     filled = [roi for roi in rois if len(roi.voxels)]
-    numbers = iter(_rows(volume, filled, suv_type, references) if filled else [])
+    numbers = (row for part in _batches(filled) for row in _rows(volume, part, suv_type, references))
     measurements = []
     for roi in rois:
         values, flags = next(numbers) if len(roi.voxels) else (_empty(suv_type, references), ())
@@ -107,28 +108,39 @@ def measure(
     return measurements
 
 
+def _batches(rois: Sequence[Roi]) -> Iterator[Sequence[Roi]]:
+    """Yield the regions in groups whose values fit into the cache."""
+    start, voxels = 0, 0
+    for at, roi in enumerate(rois):
+        if at > start and voxels + len(roi.voxels) > BATCH_VOXELS:
+            yield rois[start:at]
+            start, voxels = at, 0
+        voxels += len(roi.voxels)
+    if rois:
+        yield rois[start:]
+
+
 def _rows(
     volume: Volume, rois: Sequence[Roi], suv_type: str, references: Sequence[Reference]
 ) -> list[tuple[dict[str, Number], tuple[str, ...]]]:
     """Return the values and flags of every region."""
     found = intensity(volume, rois)
     peak = peaks(volume, found)
+    is_suv = suv_type != NO_SUV
     columns = _columns(volume, found, peak)
-    flags = _flags(volume, found, peak)
+    flags: list[list[str]] = [[] for _ in rois]
+    for code, is_raised in _flags(volume, found, peak, is_suv=is_suv).items():
+        for at in np.flatnonzero(is_raised).tolist():
+            flags[at].append(code)
     rows = []
-    for at, roi in enumerate(rois):
-        values: dict[str, Number] = {name: column[at] for name, column in columns.items()}
-        of_row = [code for code, is_raised in flags.items() if is_raised[at]]
+    for roi, of_row, numbers in zip(rois, flags, zip(*columns.values(), strict=True), strict=True):
+        values: dict[str, Number] = dict(zip(columns, numbers, strict=True))
         if "MEAN_NOT_POSITIVE" in of_row:
             values["suv_cov"] = None
-        if roi.role is Role.LESION:
+        if references and roi.role is Role.LESION:
             values |= ratios(values, references)
             of_row += [code for reference in references for code in reference.flags_of_ratio]
-        if suv_type == NO_SUV:
-            values = _without_suv(values, volume.unit)
-        if any(values[name] == 0 for name in (*FRACTIONS, *LEVELS)):
-            of_row.append("THRESHOLD_EMPTY")
-        rows.append((values, tuple(of_row)))
+        rows.append((values if is_suv else _without_suv(values, volume.unit), tuple(of_row)))
     return rows
 
 
@@ -172,11 +184,12 @@ def _columns(volume: Volume, found: Intensity, peak: Peaks) -> dict[str, list[fl
     return {name: values.tolist() for name, values in arrays.items()}
 
 
-def _flags(volume: Volume, found: Intensity, peak: Peaks) -> dict[str, NDArray[np.bool_]]:
+def _flags(volume: Volume, found: Intensity, peak: Peaks, *, is_suv: bool) -> dict[str, NDArray[np.bool_]]:
     """Return each flag that a region can raise, (n regions,)."""
     last = np.array(volume.grid.shape) - 1
     at = volume.grid.index_of(found.maximum_at)
     mtv_ml = volume.grid.voxel_volume_ml * found.total_weight
+    thresholds = [*FRACTIONS, *LEVELS] if is_suv else [*FRACTIONS]
     rounding = 1e-9 * np.abs(found.maximum)  # a constant region's mean differs from it in the last bit
     return {
         "UNEVEN_SLICES": np.full(len(found.count), volume.grid.slice_positions_mm is not None),
@@ -187,6 +200,7 @@ def _flags(volume: Volume, found: Intensity, peak: Peaks) -> dict[str, NDArray[n
         "MAX_TIED": found.ties > 1,
         "MAX_ON_FOV_EDGE": ((at == 0) | (at == last)).any(axis=1),
         "MEAN_NOT_POSITIVE": found.mean <= 0,
+        "THRESHOLD_EMPTY": np.any([found.weight_above[name] == 0 for name in thresholds], axis=0),
     }
 
 

@@ -73,8 +73,10 @@ class Segments:
 
     def index(self, grid: Grid) -> tuple[Int, Int, Int]:
         """Return the indices k, j, i of all voxels, each (n,)."""
-        k, j, i = np.unravel_index(self.voxels, grid.shape)
-        return k, j, i
+        _, nj, ni = grid.shape
+        row = self.voxels // ni
+        k = row // nj
+        return k, row - k * nj, self.voxels - row * ni
 
     def keys(self, grid_size: int) -> Int:
         """Return (n,) ascending numbers that name region and voxel: region * grid_size + voxel."""
