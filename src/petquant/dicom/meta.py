@@ -6,7 +6,9 @@ from typing import Final, NamedTuple
 
 from petquant.dicom.elements import BIG_ENDIAN, EXPLICIT, IMPLICIT, Damage, Encoding, Window
 
-__all__ = ["Meta", "read_meta", "sniffed_encoding"]
+__all__ = ["MEDIA_STORAGE_DIRECTORY", "Meta", "read_meta", "sniffed_encoding"]
+
+MEDIA_STORAGE_DIRECTORY: Final = "1.2.840.10008.1.3.10"  # a DICOMDIR: its paths are never followed
 
 _PREAMBLE: Final = 132
 _GROUP_2: Final = b"\x02\x00"

@@ -15,7 +15,7 @@ from petquant.dicom.attributes import Attributes
 from petquant.dicom.elements import EXPLICIT, IMPLICIT, Damage, Encoding, Window
 from petquant.dicom.inflation import inflated
 from petquant.dicom.limits import DEFAULT_LIMITS, Limits
-from petquant.dicom.meta import Meta, read_meta, sniffed_encoding
+from petquant.dicom.meta import MEDIA_STORAGE_DIRECTORY, Meta, read_meta, sniffed_encoding
 from petquant.dicom.positioned import open_to_read, pread
 from petquant.dicom.tags import TAG
 from petquant.dicom.transfer_syntax import (
@@ -102,6 +102,8 @@ def _scan(path: str, status: os.stat_result, window: Window, limits: Limits) -> 
     is_certainly_dicom = window.buffer[128:132] == b"DICM"
     try:
         meta = read_meta(window)
+        if meta.storage_class == MEDIA_STORAGE_DIRECTORY:
+            return None
         transfer_syntax, encoding = _encoding(window, meta)
         if encoding is None:
             if not is_certainly_dicom:

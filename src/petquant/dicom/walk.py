@@ -18,7 +18,7 @@ from petquant.errors import Finding, LimitReached
 __all__ = ["Walk", "walk"]
 
 _MODALITY: Final = TAG["Modality"]
-_AFTER_IDENTITY: Final = TAG["SeriesInstanceUID"] + 1
+_AFTER_IDENTITY: Final = TAG["SeriesNumber"] + 1
 _NEVER: Final = 1 << 32
 _COUNTED_BYTES: Final = 65_536
 
@@ -47,7 +47,7 @@ class Walk:
 def walk(window: Window, start: int, encoding: Encoding, limits: Limits, seen: Walk) -> None:
     """Walk over the data set that begins at `start`, and note in `seen` what is there.
 
-    A data set whose Modality is not PT is left after its series UID. When it raises, `seen` holds what
+    A data set whose Modality is not PT is left after its series number. When it raises, `seen` holds what
     came before the damage.
 
     Raises

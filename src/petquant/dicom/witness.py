@@ -25,7 +25,7 @@ def pydicom_of_today() -> ModuleType:
         When the installed pydicom is older than is safe; a dependency can pull it back.
     """
     pydicom = importlib.import_module("pydicom")
-    for name in ("filebase", "filereader", "filewriter"):
+    for name in ("encaps", "filebase", "filereader", "filewriter", "pixels"):
         importlib.import_module(f"pydicom.{name}")
     version = tuple(int(part) for part in pydicom.__version__.split(".")[:3] if part.isdigit())
     if version < _SAFE_VERSION:

@@ -1,0 +1,184 @@
+"""Assembly: from a stack of slices to a volume of stored numbers, each slice with its own slope.
+
+Native pixels are read into place; slices that nobody asked for pass through one buffer for their totals, so
+that their place in the volume costs no memory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petquant.dicom.elements import Damage, Window
+from petquant.dicom.inflation import inflated
+from petquant.dicom.limits import DEFAULT_LIMITS, Limits
+from petquant.dicom.meta import read_meta
+from petquant.dicom.packed import unpacked
+from petquant.dicom.pixel_format import PixelFormat, contradicts_sign, pixel_format_of
+from petquant.dicom.positioned import open_to_read, pread, pread_into
+from petquant.dicom.scan import Instance
+from petquant.dicom.stack import Stack
+from petquant.dicom.tags import tag_words
+from petquant.dicom.transfer_syntax import DEFLATED, is_encapsulated
+from petquant.errors import Finding, Refused, UnreadableInput
+from petquant.volume import SliceTotals, Unit, Volume
+
+__all__ = ["read_volume", "verify_unchanged"]
+
+_ROWS_OF_INT32: Final = 2**15  # 65535 times as many rows is less than 2**31
+
+
+def read_volume(
+    stack: Stack,
+    *,
+    keep: NDArray[np.bool_] | None = None,
+    unit: Unit,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Volume:
+    """Return the volume of a stack.
+
+    Parameters
+    ----------
+    stack
+        With a grid; refusals among its findings are the caller's business.
+    keep
+        (nk,) bool: slices whose values will be asked for; all when None. Totals are taken over every slice.
+    unit
+        Of ``slope * stored + intercept``.
+
+    Raises
+    ------
+    UnreadableInput
+        When a file is truncated, or its pixels are in a form that is not read for certain.
+    Refused
+        When a file is not the one that was scanned, or unsigned pixels jump like signed ones.
+    """
+    if stack.grid is None:
+        raise ValueError("a stack without a grid has no volume")
+    form = pixel_format_of(stack.instances)
+    nk, nj, ni = stack.grid.shape
+    is_loaded = np.ones(nk, np.bool_) if keep is None else np.asarray(keep, np.bool_)
+    stored = np.empty((nk, nj, ni), form.dtype)
+    spare = np.empty((nj, ni), form.dtype)
+    totals = np.empty((3, nk), np.float64)
+    suspects = []
+    for k, instance in enumerate(stack.instances):
+        pixels = stored[k] if is_loaded[k] else spare
+        _read_slice(instance, form, pixels, limits)
+        totals[:, k] = _total(pixels), pixels.min(), pixels.max()
+        if contradicts_sign(pixels, smallest=totals[1, k], largest=totals[2, k]):
+            suspects.append(instance)
+    if suspects:
+        raise Refused.because(_sign_finding(suspects))
+    return Volume(
+        grid=stack.grid,
+        unit=unit,
+        stored=stored,
+        slope=stack.slope,
+        intercept=stack.intercept,
+        totals=SliceTotals(total=totals[0], smallest=totals[1], largest=totals[2]),
+        is_loaded=is_loaded,
+    )
+
+
+def verify_unchanged(instances: Sequence[Instance]) -> None:
+    """Compare size and time of change of every file with what the scan saw.
+
+    Raises
+    ------
+    Refused
+        When a file was changed or removed during the run.
+    """
+    changed = []
+    for instance in instances:
+        try:
+            status = os.stat(instance.path)  # noqa: PTH116 - thousands of files
+        except OSError as error:
+            changed.append(_changed(instance, error.strerror or "gone"))
+            continue
+        if (status.st_size, status.st_mtime_ns) != (instance.size, instance.mtime_ns):
+            changed.append(_changed(instance, "another size or time of change than when it was scanned"))
+    if changed:
+        raise Refused.because(*changed[:20])
+
+
+def _read_slice(instance: Instance, form: PixelFormat, pixels: NDArray[np.generic], limits: Limits) -> None:
+    """Fill `pixels` (nj, ni) with the stored numbers of one file."""
+    form.require(instance, pixels.nbytes)
+    if is_encapsulated(instance.transfer_syntax):
+        pixels[...] = unpacked(instance, pixels.shape, form)
+        form.bring_to_range(pixels)
+        return
+    try:
+        descriptor = open_to_read(instance.path)
+        try:
+            status = os.fstat(descriptor)
+            if (status.st_size, status.st_mtime_ns) != (instance.size, instance.mtime_ns):
+                raise Refused.because(_changed(instance, "changed since it was scanned"))
+            raw = memoryview(pixels).cast("B")  # type: ignore[arg-type]
+            if instance.transfer_syntax == DEFLATED:
+                raw[:] = _deflated_pixels(descriptor, instance, len(raw), limits)
+            elif pread_into(descriptor, raw, instance.pixel_offset) != len(raw):
+                raise UnreadableInput.of(
+                    "FILE_TRUNCATED",
+                    "the file ends within its pixels",
+                    path=instance.path,
+                    expected=f"{len(raw)} bytes from {instance.pixel_offset}",
+                )
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise UnreadableInput.of(
+            "FILE_UNREADABLE",
+            error.strerror or str(error),
+            path=instance.path,
+            expected="a file that can be read",
+        ) from error
+    form.bring_to_order(pixels, instance.transfer_syntax)
+    form.bring_to_range(pixels)
+
+
+def _deflated_pixels(descriptor: int, instance: Instance, n: int, limits: Limits) -> bytes:
+    first = pread(descriptor, 8_192, 0)
+    window = Window(instance.size, first, lambda offset, length: pread(descriptor, length, offset))
+    try:
+        whole = inflated(window, read_meta(window).end, limits)
+    except Damage as damage:
+        raise damage.error.of(damage.finding.code, damage.finding.found, path=instance.path) from damage
+    return whole[instance.pixel_offset : instance.pixel_offset + n]
+
+
+def _total(pixels: NDArray[np.generic]) -> float:
+    """Return the sum of all numbers: exact for whole ones, whose sum stays below 2**53."""
+    if pixels.dtype.kind == "f":
+        return float(pixels.sum(dtype=np.float64))
+    if pixels.dtype.itemsize <= 2 and pixels.shape[0] < _ROWS_OF_INT32:
+        # column sums in 32 bits take half the time of a sum in 64
+        return float(pixels.sum(axis=0, dtype=np.int32).sum(dtype=np.int64))
+    return float(pixels.sum(dtype=np.int64))
+
+
+def _changed(instance: Instance, found: str) -> Finding:
+    return Finding(
+        code="INPUT_CHANGED",
+        found=found,
+        expected="files that nobody writes to during the run",
+        remedy="run again when nothing writes to it",
+        path=instance.path,
+    )
+
+
+def _sign_finding(suspects: list[Instance]) -> Finding:
+    return Finding(
+        code="PIXELS_CONTRADICT_SIGN",
+        found=f"PixelRepresentation (0028,0103) is unsigned, and neighbours jump between near 0 and near "
+        f"65535 in {len(suspects)} slices, the first {suspects[0].path}",
+        expected="signed pixels",
+        remedy="export again",
+        keyword="PixelRepresentation",
+        tag=tag_words(0x00280103),
+    )

@@ -1,0 +1,118 @@
+"""An index is what lies in a folder: its series, from headers alone, and what was passed over."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from petquant.dicom.folder import look_into
+from petquant.dicom.limits import DEFAULT_LIMITS, Limits
+from petquant.dicom.scan import Instance, scan_file
+from petquant.dicom.series import Series, merged, series_of
+from petquant.dicom.tags import TAG
+from petquant.errors import Finding, LimitReached, PetquantError, UnreadableInput
+
+__all__ = ["Index", "Series", "index"]
+
+_SHOWN = 20  # damaged files named in one error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """The series of a folder.
+
+    Parameters
+    ----------
+    path
+        The folder or file that was looked into.
+    series
+        By SeriesNumber, then UID.
+    strays
+        How many files of each kind were passed over.
+    findings
+        What was passed over, and damaged files that are no PET.
+    """
+
+    path: str
+    series: tuple[Series, ...]
+    strays: dict[str, int]
+    findings: tuple[Finding, ...]
+
+
+def index(
+    folder_or_file: str | os.PathLike[str],
+    *,
+    follow_symlinks: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Index:
+    """Return the series of a folder (nested or flat, whatever else lies in it), or of one file.
+
+    Raises
+    ------
+    UsageError
+        When the path does not exist.
+    UnreadableInput
+        When there is no DICOM, or a file cannot be read that is, or may be, a PET image.
+    LimitReached
+        When such a file nests, inflates or declares more than `limits` allow.
+    """
+    path = os.fspath(folder_or_file)
+    folder = look_into(path, follow_symlinks=follow_symlinks)
+    groups: dict[tuple[bytes, bytes], list[Instance]] = {}
+    damaged: list[Instance] = []
+    errors: list[PetquantError] = []
+    series_tag, study_tag = TAG["SeriesInstanceUID"], TAG["StudyInstanceUID"]
+    for file in folder.files:
+        try:
+            instance = scan_file(file, limits)
+        except (UnreadableInput, LimitReached) as error:
+            errors.append(error)
+            continue
+        if instance is None:
+            folder.pass_over("empty" if Path(file).stat().st_size == 0 else "not DICOM", file)
+            continue
+        uid = instance.values.get(series_tag, b"").rstrip(b" \0")
+        if any(finding.code == "FILE_DAMAGED" for finding in instance.findings):
+            damaged.append(instance)
+        else:
+            # Without a series UID the study is all that holds files together.
+            groups.setdefault((uid, b"" if uid else instance.values.get(study_tag, b"")), []).append(instance)
+    if errors:
+        raise _all_of(errors)
+    if not groups and not damaged:
+        raise _nothing(path, folder.findings(), has_files=bool(folder.files))
+    series = [series_of(instances) for instances in groups.values()]
+    return Index(
+        path=path,
+        series=tuple(sorted(series, key=lambda one: (_number(one), one.uid))),
+        strays=dict(folder.strays),
+        findings=(*folder.findings(), *merged(tuple(damaged))),
+    )
+
+
+def _number(series: Series) -> int:
+    try:
+        return int(series.number)
+    except ValueError:
+        return 2**31
+
+
+def _all_of(errors: list[PetquantError]) -> PetquantError:
+    """Return one error with the causes of all that are of the first one's kind."""
+    kind = type(errors[0])
+    findings = [finding for error in errors if type(error) is kind for finding in error.findings]
+    return kind.because(*findings[:_SHOWN])
+
+
+def _nothing(path: str, findings: tuple[Finding, ...], *, has_files: bool) -> UnreadableInput:
+    passed_over = "; ".join(finding.found for finding in findings)
+    code, found = ("NO_DICOM", "no DICOM image") if has_files else ("NO_FILES", "no file")
+    finding = Finding(
+        code=code,
+        found=f"{found} ({passed_over})" if passed_over else found,
+        expected="a PET series",
+        remedy="give the folder of the study",
+        path=path,
+    )
+    return UnreadableInput(finding.sentence(), (finding,))

@@ -1,0 +1,91 @@
+"""Packed pixels: lossless compression, undone by pydicom with a decoder that may be trusted with any bytes.
+
+What a code stream says of its own size is compared with the header before a decoder takes memory for it.
+JPEG Lossless is not decoded: one decoder was seen to return wrong pixels without an error, and the other
+must not meet bytes that nobody vouches for.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petquant.dicom.pixel_format import PixelFormat
+from petquant.dicom.scan import Instance
+from petquant.dicom.transfer_syntax import LOSSLESS
+from petquant.dicom.witness import pydicom_of_today
+from petquant.errors import UnreadableInput
+
+__all__ = ["unpacked"]
+
+# pydicom's name of the decoder, by transfer syntax
+_DECODERS: Final = {
+    "1.2.840.10008.1.2.5": "pydicom",
+    "1.2.840.10008.1.2.4.80": "pyjpegls",
+    "1.2.840.10008.1.2.4.90": "pylibjpeg",
+    "1.2.840.10008.1.2.4.201": "pylibjpeg",
+    "1.2.840.10008.1.2.4.202": "pylibjpeg",
+}
+_REMEDY: Final = "re-encode losslessly, explicit little endian"
+
+
+def unpacked(instance: Instance, shape: tuple[int, ...], form: PixelFormat) -> NDArray[np.generic]:
+    """Return the stored numbers (nj, ni) of one file with encapsulated pixels.
+
+    Raises
+    ------
+    UnreadableInput
+        When no decoder is there, or the packed bytes do not give the image that the header describes.
+    """
+    syntax = instance.transfer_syntax
+    name = _DECODERS.get(syntax)
+    known = LOSSLESS.get(syntax, "unknown")
+    if name is None:
+        raise _error(
+            "DECODER_MISSING", instance, f"transfer syntax {syntax} ({known})", "one that is decoded"
+        )
+    pydicom = pydicom_of_today()
+    decoder = pydicom.pixels.get_decoder(syntax)
+    if name not in decoder.available_plugins:
+        raise _error(
+            "DECODER_MISSING",
+            instance,
+            f"transfer syntax {syntax} ({known})",
+            f"the decoder {name} installed",
+        )
+    try:
+        dataset = pydicom.dcmread(instance.path)
+        frame = b"".join(pydicom.encaps.generate_frames(dataset.PixelData, number_of_frames=1))
+        _require_shape(frame, shape, syntax)
+        pixels, _ = decoder.as_array(dataset, index=0, raw=True, decoding_plugin=name)
+    except UnreadableInput:
+        raise
+    except Exception as error:  # decoders raise whatever their code meets
+        raise _error(
+            "PIXELS_UNSUPPORTED", instance, f"{known}: {error}", "pixels that can be unpacked"
+        ) from error
+    if pixels.shape != shape or pixels.dtype.itemsize != form.dtype.itemsize:
+        found = f"{known} gives {pixels.dtype} {pixels.shape}"
+        raise _error("PIXELS_UNSUPPORTED", instance, found, f"{form.dtype} {shape}")
+    return np.asarray(pixels).astype(form.dtype, copy=False)
+
+
+def _require_shape(frame: bytes, shape: tuple[int, ...], syntax: str) -> None:
+    """Compare rows and columns in the head of a code stream with the header's."""
+    if syntax.startswith("1.2.840.10008.1.2.4.8"):
+        at = frame.find(b"\xff\xf7")  # SOF55, ISO 14495-1 C.2.2: length, precision, rows, columns
+        found = struct.unpack(">HH", frame[at + 5 : at + 9]) if at >= 0 else ()
+    elif syntax.startswith("1.2.840.10008.1.2.4"):
+        at = frame.find(b"\xff\x51")  # SIZ, ISO 15444-1 A.5.1: length, capabilities, Xsiz, Ysiz
+        found = struct.unpack(">II", frame[at + 6 : at + 14])[::-1] if at >= 0 else ()
+    else:
+        return
+    if found != shape:
+        raise ValueError(f"rows and columns of the code stream are {found}, of the header {shape}")
+
+
+def _error(code: str, instance: Instance, found: str, expected: str) -> Any:
+    return UnreadableInput.of(code, found, path=instance.path, expected=expected, remedy=_REMEDY)
