@@ -115,9 +115,11 @@ def _centroid_distance_mm(rows: Sequence[Measurement]) -> float | None:
 
 
 def _voxel_distance_mm(volume: Volume, lesions: Sequence[Roi]) -> float | None:
+    if len(lesions) < 2:
+        return None
     voxels = [roi.voxels if roi.weights is None else roi.voxels[_is_centre(roi.weights)] for roi in lesions]
     of = np.repeat(np.arange(len(voxels)), [len(part) for part in voxels])
-    flat = np.concatenate(voxels) if voxels else np.empty(0, np.int64)
+    flat = np.concatenate(voxels)
     is_end = _is_row_end(flat, of, volume.grid.shape[2])
     return largest_distance_mm(volume.grid.position_mm(volume.grid.index_of(flat[is_end])), of[is_end])
 
