@@ -96,7 +96,8 @@ def read_names(path: Path | str) -> dict[int, str]:
         else:
             rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if row]
             head = [cell.lower() for cell in rows[0]]
-            pairs = [(row[head.index("label")], row[head.index("name")]) for row in rows[1:]]
+            of_label, of_name = head.index("label"), head.index("name")
+            pairs = [(row[of_label], row[of_name]) for row in rows[1:]]
         names = {int(label): name for label, name in pairs}
     except (OSError, ValueError, IndexError, AttributeError, RecursionError, csv.Error) as error:
         raise _names_invalid(path, str(error)) from error

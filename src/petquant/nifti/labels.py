@@ -121,10 +121,10 @@ def _whole_labels(values: NDArray[np.generic], path: Path) -> NDArray[np.int64]:
     """
     if values.dtype.kind == "f":
         numbers = np.asarray(values, np.float64)
-        _reject(~np.isfinite(numbers), numbers, path)
+        _reject(~np.isfinite(numbers) | (numbers < -WHOLE) | (numbers > LARGEST_LABEL + WHOLE), numbers, path)
         whole = np.rint(numbers)
         is_fraction = np.abs(numbers - whole) > WHOLE
-        if is_fraction.any() and numbers.min() >= -WHOLE:
+        if is_fraction.any():
             raise Refused.of(
                 "ROI_LABELS_FRACTIONAL",
                 f"{int(is_fraction.sum())} voxels hold a fraction, the first {numbers[is_fraction][0]:.6g}",
@@ -132,7 +132,6 @@ def _whole_labels(values: NDArray[np.generic], path: Path) -> NDArray[np.int64]:
                 remedy="threshold the mask and write whole numbers",
                 path=str(path),
             )
-        _reject((whole < 0) | (whole > LARGEST_LABEL), numbers, path)
         return whole.astype(np.int64)
     if values.dtype.itemsize == 8 or values.dtype.kind == "i":
         _reject((values < 0) | (values > LARGEST_LABEL), values, path)  # type: ignore[operator]
