@@ -60,9 +60,9 @@ class Finding:
     def sentence(self) -> str:
         """Return the finding in one line: where, what, expected, way out."""
         found = self.found
-        if self.keyword:
+        if self.keyword and self.keyword not in found:
             found = f"{self.keyword} {self.tag}".strip() + f" is {self.found}"
-        elif self.tag:
+        elif self.tag and self.tag not in found:
             found = f"{self.found} {self.tag}"
         head = f"{self.where or self.path}: " if self.where or self.path else ""
         tail = "; ".join(part for part in (found, self.expected, self.remedy) if part)

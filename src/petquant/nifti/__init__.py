@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from petquant.nifti.image import write_volume
+from petquant.nifti.image import volume_writer
 from petquant.nifti.labels import read_label_map
 
-__all__ = ["read_label_map", "write_volume"]
+__all__ = ["read_label_map", "volume_writer"]

@@ -37,6 +37,7 @@ def attenuation_findings(acquisition: PetAcquisition, *, allow_nac: bool) -> tup
             found=acquisition.attenuation_words,
             expected="an attenuation-corrected series",
             remedy="" if allow_nac else "choose the corrected series, or give --allow-nac",
+            keyword=acquisition.corrections.keyword,
             tag=acquisition.corrections.tag,
             quantities=quantities,
         ),

@@ -1,0 +1,67 @@
+"""Where words point to: paths that must exist, the format of an output, and its destination."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TextIO
+
+__all__ = ["checked_format", "existing", "put"]
+
+
+def existing(path: Path) -> Path:
+    """Return `path`.
+
+    Raises
+    ------
+    UsageError
+        PATH_NOT_FOUND, when nothing is there.
+    """
+    from petquant.errors import UsageError
+
+    try:
+        is_there = path.exists() or path.is_symlink()
+    except OSError as error:
+        raise UsageError.of("PATH_NOT_FOUND", f"{path}: {error.strerror}", path=str(path)) from error
+    if not is_there:
+        raise UsageError.of(
+            "PATH_NOT_FOUND", f"{path} does not exist", remedy="give an existing file or folder"
+        )
+    return path
+
+
+def checked_format(format_: str | None, out: Path | None, formats: tuple[str, ...]) -> str:
+    """Return the format of an output: as asked for, by the suffix of its file, or by where stdout goes.
+
+    Raises
+    ------
+    UsageError
+        When format and suffix contradict, or none of `formats` is meant.
+    """
+    from petquant.errors import UsageError
+
+    suffix = "" if out is None else out.suffix.lower().removeprefix(".")
+    if format_ is not None and format_ not in formats:
+        raise UsageError.of("OPTION_INVALID", f"--format {format_}", expected=f"one of {', '.join(formats)}")
+    if out is None:
+        return format_ or ("table" if sys.stdout.isatty() else "csv")
+    files = [name for name in formats if name != "table"]
+    if suffix not in files or (format_ is not None and format_ != suffix):
+        raise UsageError.of(
+            "OPTION_INVALID",
+            f"--out {out}" + (f" with --format {format_}" if format_ else ""),
+            expected=f"a suffix of {', '.join(f'.{name}' for name in files)} that says the format",
+        )
+    return suffix
+
+
+def put(content: bytes, out: Path | None, *, stdout: TextIO) -> None:
+    """Write bytes to a file, whole or not at all, or to stdout."""
+    if out is None:
+        stdout.flush()
+        stdout.buffer.write(content)
+        stdout.flush()
+        return
+    from petquant.output import write_whole
+
+    write_whole(out, content)

@@ -1,0 +1,34 @@
+"""``petquant lock``: the SHA-256 of every file of a study."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["run"]
+
+
+def run(
+    study: Annotated[Path, typer.Argument(help="Folder or file of the study.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Write the manifest to a file outside the study.")
+    ] = None,
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Lock a study: one line a file, as sha256sum writes it, for suv --manifest."""
+    from petquant.errors import UsageError
+    from petquant.manifest import lock
+    from petquant_cli.destination import existing, put
+
+    existing(study)
+    if out is not None and study.resolve() in out.resolve().parents:
+        raise UsageError.of(
+            "OPTION_INVALID",
+            f"--out {out} lies inside the study that is locked",
+            expected="a place outside it",
+        )
+    put(lock(study), out, stdout=sys.stdout)

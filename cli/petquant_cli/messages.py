@@ -1,0 +1,85 @@
+"""Messages: one line a cause on stderr, for people or as JSON, with nothing that moves the cursor."""
+
+from __future__ import annotations
+
+import json
+import sys
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from petquant.errors import Finding, PetquantError
+
+__all__ = ["Messages", "escaped"]
+
+
+def escaped(text: str) -> str:
+    """Return `text` with control, bidirectional and surrogate characters as escapes, on one line."""
+    return "".join(
+        character
+        if unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+        else character.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for character in text
+    )
+
+
+@dataclass(slots=True)
+class Messages:
+    """Where and how words are said: set once from the command line, before anything can fail."""
+
+    is_json: bool = False
+    is_debug: bool = False
+
+    def error(self, error: PetquantError) -> None:
+        """Say every cause of an error."""
+        for finding in error.findings:
+            self._say(finding, exit_code=error.exit_code)
+        if not error.findings:
+            self.line("ERROR", error.message, exit_code=error.exit_code)
+
+    def line(self, code: str, text: str, *, exit_code: int) -> None:
+        """Say one cause that has no finding."""
+        if self.is_json:
+            self._write(json.dumps({"code": code, "found": text, "exit_code": exit_code}))
+        else:
+            self._write(f"petquant: {code}: {escaped(text)}")
+
+    def note(self, finding: Finding) -> None:
+        """Say a caveat of a number that was computed."""
+        if self.is_json:
+            self._say(finding, exit_code=0)
+        else:
+            self._write(f"petquant: note: {escaped(finding.line())}")
+
+    def say(self, text: str) -> None:
+        """Say a word to a person; silent when messages are JSON."""
+        if not self.is_json:
+            self._write(f"petquant: {escaped(text)}")
+
+    def _say(self, finding: Finding, *, exit_code: int) -> None:
+        if not self.is_json:
+            self._write(f"petquant: {escaped(finding.line())}")
+            return
+        series = finding.where.removeprefix("series ") if finding.where.startswith("series ") else None
+        record = {
+            "code": finding.code,
+            "path": finding.path or None,
+            "series_uid": series,
+            "tag": finding.tag or None,
+            "keyword": finding.keyword or None,
+            "found": finding.found,
+            "expected": finding.expected or None,
+            "remedy": finding.remedy or None,
+            "exit_code": exit_code,
+        }
+        self._write(json.dumps(record))
+
+    def _write(self, line: str) -> None:
+        try:
+            sys.stderr.write(line + "\n")
+        except UnicodeEncodeError:
+            sys.stderr.write(line.encode("ascii", "backslashreplace").decode("ascii") + "\n")
+
+
+MESSAGES = Messages()

@@ -1,0 +1,143 @@
+"""Options that several commands share, made from the tables of the library where it has them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from petquant.overrides import Overrides
+
+__all__ = ["CHOICE_OPTIONS", "with_choices"]
+
+
+def _flag(help_: str) -> Any:
+    return Annotated[bool, typer.Option(help=help_, show_default=False)]
+
+
+# name of the parameter, its type with help, default: what a command hands to petquant.study.Choices
+CHOICE_OPTIONS: tuple[tuple[str, Any, Any], ...] = (
+    (
+        "study_uid",
+        Annotated[str | None, typer.Option("--study", help="Study UID, or a unique part of it.")],
+        None,
+    ),
+    (
+        "series",
+        Annotated[str | None, typer.Option(help="Series UID, a unique part of it, or the series number.")],
+        None,
+    ),
+    ("frame", Annotated[int | None, typer.Option(help="Frame of a dynamic series, from 1.")], None),
+    ("gate", Annotated[int | None, typer.Option(help="Gate of a gated series, from 1.")], None),
+    (
+        "suv",
+        Annotated[
+            list[str] | None,
+            typer.Option(
+                help="SUV type: bw (default), lbm-janma (lbm), lbm-james128, lbm-morgan, bsa, ibw, native; "
+                "repeatable, the first fills the suv_* columns of the first rows."
+            ),
+        ],
+        None,
+    ),
+    ("strict", _flag("Refuse what is otherwise flagged as doubtful."), False),
+    ("allow_nac", _flag("Quantify a series without attenuation correction; outputs say so."), False),
+    ("allow_extreme", _flag("Accept volumes of zeros or of SUVs above 10,000."), False),
+    ("allow_incomplete", _flag("Accept a slice count that differs from NumberOfSlices."), False),
+    ("follow_symlinks", _flag("Follow links that leave the folder."), False),
+)
+
+
+def _override_options() -> list[tuple[str, Any, Any]]:
+    hints = get_type_hints(Overrides)
+    return [
+        (
+            field.name,
+            Annotated[
+                hints[field.name],
+                typer.Option(
+                    field.metadata["option"],
+                    *field.metadata["aliases"],
+                    help=field.metadata["help"],
+                    rich_help_panel="In place of the header",
+                ),
+            ],
+            None,
+        )
+        for field in fields(Overrides)
+    ]
+
+
+_MESSAGE_OPTIONS: tuple[tuple[str, Any, Any], ...] = (
+    (
+        "messages",
+        Annotated[str, typer.Option(help="Words on stderr as text or json.", metavar="text|json")],
+        "text",
+    ),
+    ("debug", _flag("Show the traceback of an error."), False),
+)
+
+
+def with_choices(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that also takes every shared option, and gets them as one `Choices`.
+
+    The command's own parameter ``choices`` is filled; the others stay as they are.
+    """
+    shared = [*CHOICE_OPTIONS, *_override_options(), *_MESSAGE_OPTIONS]
+    names = {name for name, _, _ in shared}
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        own = {name: value for name, value in given.items() if name not in names}
+        command(**own, choices=_choices({name: given[name] for name in names}))
+
+    hints = get_type_hints(command, localns={"Choices": object}, include_extras=True)
+    signature = inspect.signature(command)
+    parameters = [
+        parameter.replace(annotation=hints[name])
+        for name, parameter in signature.parameters.items()
+        if name != "choices"
+    ]
+    parameters += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, annotation, default in shared
+    ]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {
+        "return": None
+    }
+    return run
+
+
+def _choices(given: dict[str, Any]) -> Any:
+    from petquant.errors import UsageError
+    from petquant.study import Choices
+    from petquant.suv.normalisation import NORMALISATIONS, normalisation
+
+    if given["messages"] not in {"text", "json"}:
+        raise UsageError.of("OPTION_INVALID", f"--messages {given['messages']}", expected="text or json")
+    types = []
+    for name in given["suv"] or ["bw"]:
+        row = normalisation(name)
+        if row is None and name != "native":
+            allowed = ", ".join([*(row.name for row in NORMALISATIONS), "native"])
+            raise UsageError.of("OPTION_INVALID", f"--suv {name}", expected=f"one of {allowed}")
+        types.append("native" if row is None else row.name)
+    overrides = Overrides(**{field.name: given[field.name] for field in fields(Overrides)})
+    return Choices(
+        study=given["study_uid"],
+        series=given["series"],
+        frame=given["frame"],
+        gate=given["gate"],
+        suv_types=tuple(dict.fromkeys(types)),
+        overrides=overrides,
+        is_strict=given["strict"],
+        allow_nac=given["allow_nac"],
+        allow_extreme=given["allow_extreme"],
+        allow_incomplete=given["allow_incomplete"],
+        follow_symlinks=given["follow_symlinks"],
+    )

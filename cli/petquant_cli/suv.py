@@ -1,0 +1,144 @@
+"""``petquant suv``: the numbers of the regions of one study."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from petquant_cli.options import with_choices
+
+if TYPE_CHECKING:
+    from petquant.export.record import Privacy
+    from petquant.quantification import Quantification
+    from petquant.quantify import Background
+    from petquant.study import Choices
+
+__all__ = ["run"]
+
+FORMATS = ("table", "csv", "tsv", "json")
+
+
+@with_choices
+def run(
+    study: Annotated[Path, typer.Argument(help="Folder or file of the study, as messy as it is.")],
+    *,
+    choices: Choices,
+    roi: Annotated[
+        list[Path], typer.Option(help="Label map (NIfTI) on the PET grid; each label is a lesion.")
+    ],
+    labels: Annotated[
+        Path | None, typer.Option(help='Names of the labels: JSON {"1": "name"} or CSV.')
+    ] = None,
+    background: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE[:LABEL]", help="Reference region for ratios; repeatable."),
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="|".join(FORMATS),
+            help="On stdout; table on a terminal, else csv, by default.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write to a file; its suffix .csv, .tsv or .json decides.")
+    ] = None,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Accept a label map without a label: no lesion.")
+    ] = False,
+    manifest: Annotated[Path | None, typer.Option(help="Hold the study to a file of petquant lock.")] = None,
+    with_identifiers: Annotated[
+        bool, typer.Option("--with-identifiers", help="Write name, id and dates of the patient.")
+    ] = False,
+    hash_uids: Annotated[bool, typer.Option("--hash-uids", help="Replace UIDs by hashes.")] = False,
+    roi_names: Annotated[
+        str, typer.Option(metavar="given|index", help="Region names as given, or their number.")
+    ] = "given",
+    pseudonym_key: Annotated[
+        Path | None, typer.Option(help="File with the secret of the study pseudonym.")
+    ] = None,
+) -> None:
+    """Measure regions: SUVmax, SUVmean, SUVpeak, MTV, TLG and ratios, with their evidence."""
+    from dataclasses import replace
+
+    from petquant.export.record import Privacy
+    from petquant.quantify import quantify
+    from petquant_cli.destination import checked_format, existing
+
+    format_ = checked_format(format_, out, FORMATS)
+    privacy = Privacy(
+        with_identifiers=with_identifiers,
+        has_hashed_uids=hash_uids,
+        has_roi_names=_has_names(roi_names),
+        key=None if pseudonym_key is None else existing(pseudonym_key).read_bytes(),
+    )
+    quantification = quantify(
+        existing(study),
+        [existing(path) for path in roi],
+        backgrounds=[_background(text) for text in background or ()],
+        choices=replace(choices, allow_empty=allow_empty),
+        labels=None if labels is None else existing(labels),
+        manifest=None if manifest is None else existing(manifest),
+    )
+    _say(quantification)
+    _put(quantification, privacy, format_, out)
+
+
+def _has_names(roi_names: str) -> bool:
+    from petquant.errors import UsageError
+
+    if roi_names not in {"given", "index"}:
+        raise UsageError.of("OPTION_INVALID", f"--roi-names {roi_names}", expected="given or index")
+    return roi_names == "given"
+
+
+def _background(text: str) -> Background:
+    """Return the background of ``NAME=FILE[:LABEL]``."""
+    from petquant.errors import UsageError
+    from petquant.quantify import Background
+    from petquant_cli.destination import existing
+
+    name, equals, place = text.partition("=")
+    if not equals or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        raise UsageError.of(
+            "OPTION_INVALID",
+            f"--background {text}",
+            expected="NAME=FILE[:LABEL], the name of letters, digits and _",
+        )
+    match = re.fullmatch(r"(.+):(\d+)", place)
+    if match and not Path(place).exists():
+        return Background(name=name, path=str(existing(Path(match[1]))), label=int(match[2]))
+    return Background(name=name, path=str(existing(Path(place))))
+
+
+def _say(quantification: Quantification) -> None:
+    """Say the caveats that every number of the study carries."""
+    from petquant.flags import CODES, Severity
+    from petquant_cli.messages import MESSAGES
+
+    for finding in dict.fromkeys(quantification.findings):
+        if CODES[finding.code].severity is Severity.FLAG:
+            MESSAGES.note(finding)
+
+
+def _put(quantification: Quantification, privacy: Privacy, format_: str, out: Path | None) -> None:
+    from petquant.export.record import as_json, record_of, rows_of
+    from petquant.export.table import as_csv
+    from petquant_cli.destination import put
+
+    if format_ == "table":
+        from petquant_cli.screen import print_quantification
+
+        print_quantification(quantification, privacy)
+        return
+    content: Any
+    if format_ == "json":
+        content = as_json(record_of(quantification, privacy))
+    else:
+        content = as_csv(rows_of(quantification, privacy), delimiter="\t" if format_ == "tsv" else ",")
+    put(content, out, stdout=sys.stdout)

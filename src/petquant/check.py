@@ -1,0 +1,81 @@
+"""A check says of every PET series of a folder whether it can become SUV, and if not, what would be needed.
+
+Headers only; no pixel is read.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+
+from petquant.dicom.index import Index, Series, index
+from petquant.dicom.select import select
+from petquant.errors import Finding, Refused
+from petquant.quantify import study_refusals
+from petquant.study import Choices, PetStudy, judge
+
+__all__ = ["CheckedSeries", "check"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedSeries:
+    """One PET series, judged.
+
+    Parameters
+    ----------
+    series
+        The series.
+    study
+        Its headers, judged; None when not even that was possible.
+    refusals
+        Every cause against the SUV types asked for; empty when they can be computed.
+    caveats
+        Every other finding.
+    """
+
+    series: Series
+    study: PetStudy | None
+    refusals: tuple[Finding, ...]
+    caveats: tuple[Finding, ...]
+
+    @property
+    def is_computable(self) -> bool:
+        """Whether every SUV type asked for can be computed."""
+        return not self.refusals
+
+
+def check(path: str | os.PathLike[str], choices: Choices | None = None) -> tuple[CheckedSeries, ...]:
+    """Return the verdict on every PET series of a folder, in the order of their numbers.
+
+    Parameters
+    ----------
+    path
+        Folder of any mess, or one file.
+    choices
+        SUV types, overrides and allowances, as for `petquant.quantify`; a series or study given there is
+        the only one that is checked.
+
+    Raises
+    ------
+    PetquantError
+        When there is no PET series, or a file cannot be read.
+    """
+    choices = choices or Choices()
+    found = index(path, follow_symlinks=choices.follow_symlinks)
+    pet = [series for series in found.series if series.modality == "PT"]
+    if choices.study is not None or choices.series is not None or not pet:
+        chosen = select(found, study=choices.study, series=choices.series, allow_nac=choices.allow_nac)
+        pet = [chosen.series]
+    return tuple(_checked(series, found, choices) for series in pet)
+
+
+def _checked(series: Series, found: Index, choices: Choices) -> CheckedSeries:
+    """Return the verdict on one series, as if it were alone in its folder."""
+    try:
+        selection = select(replace(found, series=(series,)), allow_nac=choices.allow_nac)
+        study = judge(found, selection, choices)
+    except Refused as refusal:
+        return CheckedSeries(series=series, study=None, refusals=refusal.findings, caveats=())
+    refusals = study_refusals(study, choices)
+    caveats = tuple(f for f in (*study.findings, *study.conversion.findings) if f not in refusals)
+    return CheckedSeries(series=series, study=study, refusals=refusals, caveats=caveats)

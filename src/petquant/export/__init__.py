@@ -1,0 +1,1 @@
+"""Exports: what leaves petquant, as records, tables and files."""

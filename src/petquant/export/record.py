@@ -1,0 +1,227 @@
+"""The record of a quantification: the JSON that machines read, and the rows of its table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import PurePath
+from typing import Any
+
+import petquant
+from petquant.dicom.tags import TAG
+from petquant.errors import Finding
+from petquant.export.evidence import conversion_record
+from petquant.export.identity import hashed_uids, identifiers, study_key
+from petquant.flags import CODES, Severity
+from petquant.measurement import Measurement
+from petquant.quantification import Quantification
+from petquant.quantities import QUANTITIES
+from petquant.study import PetStudy
+
+__all__ = ["Privacy", "as_json", "codes_of", "flag_codes", "record_of", "rows_of", "series_record"]
+
+SCHEMA_VERSION = 1
+NOTICE = "research use only"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Privacy:
+    """How much an output says about whose study it is.
+
+    Parameters
+    ----------
+    with_identifiers
+        Name, id, birth date and study date of the patient.
+    has_hashed_uids
+        UIDs are replaced by 16 hex digits of their SHA-256.
+    has_roi_names
+        Whether region names stand as the user gave them; otherwise their number in the file.
+    key
+        Secret of the pseudonym.
+    """
+
+    with_identifiers: bool = False
+    has_hashed_uids: bool = False
+    has_roi_names: bool = True
+    key: bytes | None = None
+
+
+def record_of(quantification: Quantification, privacy: Privacy) -> dict[str, Any]:
+    """Return everything about a quantification as plain values, in a fixed order."""
+    study = quantification.study
+    suv_type = quantification.suv_types[0] if quantification.suv_types else None
+    record = {
+        "schema_version": SCHEMA_VERSION,
+        "petquant_version": petquant.__version__,
+        "notice": NOTICE,
+        "study": _study_record(study, privacy),
+        "series": series_record(study),
+        "conversion": conversion_record(study.conversion, suv_type)
+        | {
+            "activity_balance": quantification.activity_balance,
+            "flags": flag_codes(quantification.findings),
+            "codes": codes_of(quantification.findings),
+        },
+        "inputs": _inputs(study, quantification.manifest_sha256),
+        "references": [
+            {
+                "name": reference.name,
+                "roi_source": reference.source,
+                "unit": reference.unit,
+                **reference.values,
+                "flags": list(reference.flags),
+                "reason": reference.reason or None,
+            }
+            for reference in quantification.references
+        ],
+        "measurements": [_measurement_record(row, privacy) for row in quantification.measurements],
+        "summary": dict(quantification.summary),
+        "definitions": {q.column: {"definition": q.definition, "unit": q.unit} for q in QUANTITIES},
+    }
+    return _private(record, study, privacy)
+
+
+def _private(record: dict[str, Any], study: PetStudy, privacy: Privacy) -> dict[str, Any]:
+    if not privacy.has_hashed_uids:
+        return record
+    uids = {series.uid for series in study.index.series}
+    uids |= {study.series.study_uid, study.series.frame_of_reference_uid}
+    hashed: dict[str, Any] = hashed_uids(record, uids - {""})
+    return hashed
+
+
+def _study_record(study: PetStudy, privacy: Privacy) -> dict[str, Any]:
+    record = {
+        "key": study_key(study.series, key=privacy.key),
+        "study_uid": study.series.study_uid,
+        "n_series": len(study.index.series),
+        "strays": dict(study.index.strays),
+    }
+    return record | identifiers(study.series) if privacy.with_identifiers else record
+
+
+def series_record(study: PetStudy) -> dict[str, Any]:
+    """Return what series was taken, how it lies, and why the others were not."""
+    series, stack = study.series, study.stack
+    first = stack.instances[0]
+    grid = stack.grid
+    return {
+        "series_uid": series.uid,
+        "frame_of_reference_uid": series.frame_of_reference_uid or None,
+        "modality": series.modality,
+        "manufacturer": first.text(TAG["Manufacturer"]) or None,
+        "model": first.text(TAG["ManufacturerModelName"]) or None,
+        "reconstruction": study.acquisition.reconstruction or None,
+        "n_slices": len(stack.instances),
+        "shape_kji": None if grid is None else list(grid.shape),
+        "spacing_mm_kji": None if grid is None else list(grid.spacing_mm),
+        "origin_mm_lps": None if grid is None else list(grid.origin_mm),
+        "voxel_volume_ml": None if grid is None else grid.voxel_volume_ml,
+        "has_even_slices": None if grid is None else grid.slice_positions_mm is None,
+        "n_distinct_slopes": len({first.text(TAG["RescaleSlope"]) for first in stack.instances}),
+        "set_aside": [
+            {
+                "series_uid": other.uid,
+                "modality": other.modality,
+                "n_files": len(other.instances),
+                "reason": why,
+            }
+            for other, why in study.set_aside
+        ],
+    }
+
+
+def _inputs(study: PetStudy, manifest_sha256: str) -> dict[str, Any]:
+    """Return what ties the numbers to their files: count, and a hash over sorted instance UIDs and sizes."""
+    instances = study.stack.instances
+    listed = sorted(f"{one.text(TAG['SOPInstanceUID'])} {one.size}" for one in instances)
+    return {
+        "n_files": len(instances),
+        "instances_sha256": sha256("\n".join(listed).encode()).hexdigest(),
+        "manifest_sha256": manifest_sha256 or None,
+    }
+
+
+def _measurement_record(row: Measurement, privacy: Privacy) -> dict[str, Any]:
+    number = int(row.roi_id) if row.roi_id.isdecimal() else row.roi_id
+    return {
+        "roi_id": number,
+        "roi_name": row.roi_name if privacy.has_roi_names else str(row.roi_id),
+        "role": str(row.role),
+        "roi_source": row.roi_source,
+        "suv_type": row.suv_type,
+        "unit": row.unit,
+        **row.values,
+        "flags": list(row.flags),
+    }
+
+
+def flag_codes(findings: Iterable[Finding]) -> list[str]:
+    """Return the codes of flags and informations, each once, in the order of their coming."""
+    kept = (f.code for f in findings if CODES[f.code].severity in {Severity.FLAG, Severity.INFO})
+    return list(dict.fromkeys(kept))
+
+
+def codes_of(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Return the findings with all their words, without paths."""
+    return [
+        {
+            "code": finding.code,
+            "severity": str(CODES[finding.code].severity),
+            "keyword": finding.keyword or None,
+            "tag": finding.tag or None,
+            "found": _without_path(finding.found, finding.path),
+            "expected": _without_path(finding.expected, finding.path) or None,
+            "remedy": finding.remedy or None,
+            "quantities": list(finding.quantities),
+        }
+        for finding in findings
+    ]
+
+
+def _without_path(words: str, path: str) -> str:
+    for name in (path, PurePath(path).name) if path else ():
+        words = words.replace(name, "the file")
+    return words
+
+
+def rows_of(quantification: Quantification, privacy: Privacy) -> list[dict[str, Any]]:
+    """Return one flat row a region and SUV type: who, what, how it was converted, and the numbers."""
+    record = record_of(quantification, privacy)
+    conversion = record["conversion"]
+    head = {
+        "study_key": record["study"]["key"],
+        **{key: record["study"][key] for key in identifiers(quantification.study.series)
+           if privacy.with_identifiers},
+        "series_uid": record["series"]["series_uid"],
+        "tracer": conversion["tracer"],
+        "radionuclide": conversion["nuclide"],
+    }  # fmt: skip
+    tail = {
+        "injected_activity_bq": conversion["injected_activity_bq"],
+        "decay_corrected_activity_bq": conversion["decayed_activity_bq"],
+        "uptake_time_min": conversion["uptake_time_min"],
+        "half_life_s": conversion["half_life_s"],
+        "weight_kg": conversion["weight_kg"],
+        "height_m": conversion["height_m"],
+        "decay_reference": conversion["decay_reference_at"],
+        "suv_rule": conversion["rule"],
+        "petquant_version": record["petquant_version"],
+    }
+    rows = []
+    for measurement in record["measurements"]:
+        numbers = dict(measurement)
+        flags = " ".join(numbers.pop("flags"))
+        factor = conversion["factors"].get(numbers["suv_type"])
+        text = json.dumps(factor) if isinstance(factor, list) else factor
+        rows.append({**head, **numbers, **tail, "suv_factor": text, "flags": flags})
+    return rows
+
+
+def as_json(record: Any) -> bytes:
+    """Return a record as UTF-8 JSON; numbers in full precision, never NaN."""
+    return (json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode(
+        "utf-8", "backslashreplace"
+    )

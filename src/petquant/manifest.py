@@ -1,0 +1,111 @@
+"""A manifest locks a study: the SHA-256 of every file, so that a single changed bit is seen.
+
+It is the text that ``sha256sum`` writes and reads: hash, two blanks, path relative to the study.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from petquant.errors import Finding, PetquantError, Refused, UnreadableInput
+
+__all__ = ["lock", "verify"]
+
+_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
+
+
+def lock(study: str | os.PathLike[str]) -> bytes:
+    """Return the manifest of a study: one line a regular file, in the order of their paths.
+
+    Raises
+    ------
+    UnreadableInput
+        When the study holds no file, or one cannot be read.
+    """
+    root = Path(study)
+    lines = [f"{_sha256(path)}  {_relative(path, root)}\n" for path in _files(root)]
+    if not lines:
+        raise UnreadableInput.of("NO_FILES", f"{root} holds no file", remedy="give the folder of the study")
+    return "".join(lines).encode("utf-8", "surrogateescape")
+
+
+def verify(study: str | os.PathLike[str], manifest: str | os.PathLike[str]) -> str:
+    """Hold a study to its manifest and return the SHA-256 of the manifest itself.
+
+    Raises
+    ------
+    UnreadableInput
+        When the manifest cannot be read.
+    Refused
+        MANIFEST_MISMATCH, one finding for each file that is changed, missing or new.
+    """
+    root = Path(study)
+    try:
+        content = Path(manifest).read_bytes()
+    except OSError as error:
+        raise UnreadableInput.of(
+            "SIDECAR_INVALID", f"{manifest} cannot be read: {error.strerror}", path=str(manifest)
+        ) from error
+    expected = {}
+    for line in content.decode("utf-8", "surrogateescape").splitlines():
+        match = _LINE.fullmatch(line)
+        if match is None:
+            raise UnreadableInput.of(
+                "SIDECAR_INVALID",
+                f"{manifest} has a line that is no hash and path",
+                expected="lines as petquant lock writes them",
+                path=str(manifest),
+            )
+        expected[match[2]] = match[1]
+    found = {_relative(path, root): path for path in _files(root)}
+    problems = [f"{name} is missing" for name in expected if name not in found]
+    problems += [f"{name} is not in the manifest" for name in found if name not in expected]
+    problems += [
+        f"{name} has changed"
+        for name, path in found.items()
+        if name in expected and _sha256(path) != expected[name]
+    ]
+    if problems:
+        raise _mismatch(sorted(problems), str(manifest))
+    return hashlib.sha256(content).hexdigest()
+
+
+def _mismatch(problems: list[str], manifest: str) -> PetquantError:
+    return Refused.because(
+        *(
+            Finding(
+                code="MANIFEST_MISMATCH",
+                found=problem,
+                expected=f"the files that {manifest} locked",
+                remedy="restore the file, or lock the study again",
+                path=problem,
+            )
+            for problem in problems
+        )
+    )
+
+
+def _files(root: Path) -> list[Path]:
+    if root.is_file():
+        return [root]
+    found = []
+    for folder, _, names in os.walk(root):
+        found += [Path(folder, name) for name in names]
+    return sorted(path for path in found if path.is_file() and not path.is_symlink())
+
+
+def _relative(path: Path, root: Path) -> str:
+    return path.name if path == root else path.relative_to(root).as_posix()
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UnreadableInput.of(
+            "FILE_UNREADABLE", f"{path} cannot be read: {error.strerror}", path=str(path)
+        ) from error

@@ -1,0 +1,113 @@
+"""An output is a file that appears whole or not at all.
+
+It is written beside its destination under ``.NAME.PID.tmp`` with mode 0600, flushed, synced and moved into
+place; what stood there before stands until then. A temporary file whose process is gone is swept away by the
+next output to the same place.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from petquant.errors import OutputFailed
+
+__all__ = ["write_all", "write_whole"]
+
+Content = bytes | Callable[[BinaryIO], None]
+
+
+def write_whole(path: str | os.PathLike[str], content: Content) -> None:
+    """Write one file whole or not at all; see `write_all`."""
+    write_all({Path(path): content})
+
+
+def write_all(contents: Mapping[Path, Content]) -> None:
+    """Write files that belong together: none is put in place before all are complete.
+
+    Parameters
+    ----------
+    contents
+        Destination to its bytes, or to a function that writes them to an open binary file. The folders must
+        exist.
+
+    Raises
+    ------
+    OutputFailed
+        When a folder is missing or read-only, the disk is full, or a size limit is reached.
+    """
+    temporaries: dict[Path, Path] = {}
+    destination = Path()
+    try:
+        for destination, content in contents.items():
+            _sweep(destination)
+            temporaries[destination] = destination.with_name(f".{destination.name}.{os.getpid()}.tmp")
+            _write(temporaries[destination], content)
+        for destination, temporary in temporaries.items():
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(destination)
+            _sync_folder(destination.parent)
+    except OSError as error:
+        raise OutputFailed.of(
+            "OUTPUT_FAILED",
+            f"{destination} could not be written: {error.strerror or error}",
+            expected="an existing folder that can be written, with room",
+            remedy="what stood there before still stands; choose another place",
+            path=str(destination),
+        ) from error
+    finally:
+        for temporary in temporaries.values():
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def _write(temporary: Path, content: Content) -> None:
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        if isinstance(content, bytes):
+            file.write(content)
+        else:
+            content(file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _sweep(destination: Path) -> None:
+    """Remove temporary files of processes that died while writing to `destination`."""
+    pattern = re.compile(rf"\.{re.escape(destination.name)}\.(\d+)\.tmp")
+    with os.scandir(destination.parent) as entries:
+        for entry in entries:
+            match = pattern.fullmatch(entry.name)
+            if match and not _is_alive(int(match[1])):
+                Path(entry.path).unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name durable where folders can be synced (not on Windows)."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
