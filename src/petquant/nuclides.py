@@ -112,8 +112,14 @@ def nuclides_in(text: str) -> tuple[Nuclide, ...]:
 
 
 def decay_factor(elapsed_s: float, half_life_s: float) -> float:
-    """Return the fraction left after `elapsed_s`: ``2 ** (-elapsed_s / half_life_s)``."""
-    return float(2.0 ** (-elapsed_s / half_life_s))
+    """Return the fraction left after `elapsed_s`: ``2 ** (-elapsed_s / half_life_s)``.
+
+    Before the start it is above 1, and infinite where no float can hold it.
+    """
+    try:
+        return float(2.0 ** (-elapsed_s / half_life_s))
+    except OverflowError:
+        return math.inf
 
 
 def average_count_time_s(duration_s: float, half_life_s: float) -> float:

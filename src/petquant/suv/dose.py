@@ -6,15 +6,14 @@ is computed only from what the user states.
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import datetime, timedelta
 
-from petquant.acquisition import ClockTime, PetAcquisition, Radiopharmaceutical
+from petquant.acquisition import Instant, PetAcquisition, Radiopharmaceutical
 from petquant.errors import Finding
 from petquant.nuclides import decay_factor
-from petquant.overrides import Overrides
-from petquant.suv.injection import clock_or_datetime
+from petquant.overrides import Overrides, moment
 
-__all__ = ["dose_bq", "dose_caveats", "net_dose_bq"]
+__all__ = ["dose_bq", "dose_caveats", "net_dose_bq", "range_caveats"]
 
 MEGA = 1e6
 PLAUSIBLE_MBQ = (5.0, 2000.0)
@@ -50,13 +49,26 @@ def dose_bq(item: Radiopharmaceutical) -> tuple[float | None, tuple[Finding, ...
 
 
 def net_dose_bq(
-    overrides: Overrides, injected_at: datetime | None, half_life_s: float | None
+    overrides: Overrides,
+    *,
+    injected_at: datetime | None,
+    half_life_s: float | None,
+    utc_offset: timedelta | None,
 ) -> tuple[float | None, tuple[Finding, ...]]:
     """Return the net activity in Bq from assay and residual, (None, ()) when no assay was given.
 
     ``A_net = A_assay 2^(-(t_adm - t_assay)/T_half) - A_res 2^(-(t_adm - t_res)/T_half)``
+
+    Parameters
+    ----------
+    injected_at
+        On the scanner's clock, the clock offset applied; it is applied to assay and residual as well.
+    half_life_s
+        In s.
+    utc_offset
+        Of the scanner's clock.
     """
-    if overrides.assay_mbq is None:
+    if overrides.assay_mbq is None or overrides.assay_time is None:
         return None, ()
     if injected_at is None or half_life_s is None:
         finding = Finding(
@@ -65,9 +77,14 @@ def net_dose_bq(
             remedy="give --injection-datetime, --half-life or --dose-mbq",
         )
         return None, (finding,)
-    net_mbq = _at_injection(overrides.assay_mbq, overrides.assay_time, injected_at, half_life_s)
-    if overrides.residual_mbq is not None:
-        net_mbq -= _at_injection(overrides.residual_mbq, overrides.residual_time, injected_at, half_life_s)
+
+    def at_injection(activity_mbq: float, measured: str) -> float:
+        measured_at = _near(injected_at, measured, overrides.clock_offset_s or 0.0, utc_offset)
+        return activity_mbq * decay_factor((injected_at - measured_at).total_seconds(), half_life_s)
+
+    net_mbq = at_injection(overrides.assay_mbq, overrides.assay_time)
+    if overrides.residual_mbq is not None and overrides.residual_time is not None:
+        net_mbq -= at_injection(overrides.residual_mbq, overrides.residual_time)
     if net_mbq <= 0:
         finding = Finding(
             code="DOSE_NOT_POSITIVE",
@@ -83,20 +100,35 @@ def net_dose_bq(
     return net_mbq * MEGA, (finding,)
 
 
-def _at_injection(
-    activity_mbq: float, measured: str | None, injected_at: datetime, half_life_s: float
-) -> float:
-    """Return an activity decayed (or back-decayed) to the time of injection."""
-    if measured is None:
-        return activity_mbq
-    value = clock_or_datetime(measured, option="").value
-    if isinstance(value, ClockTime):
-        measured_at = datetime.combine(injected_at.date(), time()) + value.since_midnight
-    elif value is not None:
-        measured_at = value.at
-    else:
-        return activity_mbq
-    return activity_mbq * decay_factor((injected_at - measured_at).total_seconds(), half_life_s)
+def _near(
+    injected_at: datetime, measured: str, clock_offset_s: float, utc_offset: timedelta | None
+) -> datetime:
+    """Return when an activity was measured; a clock time lies on the day that brings it nearest."""
+    value = moment(measured)
+    shift = timedelta(seconds=clock_offset_s)
+    if utc_offset is not None and value.utc_offset is not None:
+        shift += utc_offset - value.utc_offset
+    if isinstance(value, Instant):
+        return value.at + shift
+    midnight = injected_at.replace(hour=0, minute=0, second=0, microsecond=0)
+    half_day = timedelta(hours=12)
+    after = midnight + value.since_midnight + shift - injected_at
+    return injected_at + (after + half_day) % (2 * half_day) - half_day
+
+
+def range_caveats(item: Radiopharmaceutical, *, dose: float, weight_kg: float | None) -> tuple[Finding, ...]:
+    """Return the flag for a dose out of range; animals (below 1 kg) get what they get."""
+    low, high = PLAUSIBLE_MBQ
+    if (weight_kg is not None and weight_kg < 1) or low <= dose / MEGA <= high:
+        return ()
+    return (
+        item.dose.finding(
+            "DOSE_OUT_OF_RANGE",
+            found=f"{dose / MEGA:g} MBq",
+            expected=f"{low:g} to {high:g} MBq",
+            remedy="give --dose-mbq",
+        ),
+    )
 
 
 def dose_caveats(
@@ -107,20 +139,11 @@ def dose_caveats(
     weight_kg: float | None,
     injected_at: datetime | None,
     half_life_s: float | None,
+    clock_offset_s: float,
 ) -> tuple[Finding, ...]:
     """Return flags for a dose out of range, and for private values that say another net activity."""
-    findings: list[Finding] = []
-    low, high = PLAUSIBLE_MBQ
-    if (weight_kg is None or weight_kg >= 1) and not low <= dose / MEGA <= high:
-        findings.append(
-            item.dose.finding(
-                "DOSE_OUT_OF_RANGE",
-                found=f"{dose / MEGA:g} MBq",
-                expected=f"{low:g} to {high:g} MBq",
-                remedy="give --dose-mbq",
-            )
-        )
-    net = _private_net_bq(acquisition, dose, injected_at, half_life_s)
+    findings = list(range_caveats(item, dose=dose, weight_kg=weight_kg))
+    net = _private_net_bq(acquisition, dose, injected_at, half_life_s, clock_offset_s)
     if net is not None and abs(net / dose - 1) > PRIVATE_TOLERANCE:
         findings.append(
             item.dose.finding(
@@ -134,7 +157,11 @@ def dose_caveats(
 
 
 def _private_net_bq(
-    acquisition: PetAcquisition, dose: float, injected_at: datetime | None, half_life_s: float | None
+    acquisition: PetAcquisition,
+    dose: float,
+    injected_at: datetime | None,
+    half_life_s: float | None,
+    clock_offset_s: float,
 ) -> float | None:
     """Return the net activity that the vendor's private assay and residual imply, when they are complete."""
     private = acquisition.private
@@ -142,8 +169,13 @@ def _private_net_bq(
     residual, residual_at = private.residual_activity.value, private.residual_at.value
     if not assayed or assayed_at is None or injected_at is None or half_life_s is None:
         return None
-    net = assayed * decay_factor((injected_at - assayed_at.at).total_seconds(), half_life_s)
+
+    def at_injection(activity: float, measured_at: datetime) -> float:
+        elapsed_s = (injected_at - measured_at).total_seconds() - clock_offset_s
+        return activity * decay_factor(elapsed_s, half_life_s)
+
+    net = at_injection(assayed, assayed_at.at)
     if residual and residual_at is not None:
-        net -= residual * decay_factor((injected_at - residual_at.at).total_seconds(), half_life_s)
+        net -= at_injection(residual, residual_at.at)
     # the unit of the private values is not documented: Bq or MBq, whichever is within a factor 100
     return next((net * unit for unit in (1.0, MEGA) if 0.01 <= net * unit / dose <= 100), None)

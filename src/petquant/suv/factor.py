@@ -16,7 +16,7 @@ Factor = float | tuple[float, ...]
 
 def start_factor(*, weight_kg: float, dose_bq: float, decay_interval_s: float, half_life_s: float) -> float:
     """Return ``k = 1000 W / (D * 2^(-dt/T_half))`` in g/Bq, one for the series."""
-    return 1000.0 * weight_kg / (dose_bq * decay_factor(decay_interval_s, half_life_s))
+    return admin_factor(weight_kg=weight_kg, dose_bq=dose_bq) * decay_factor(-decay_interval_s, half_life_s)
 
 
 def admin_factor(*, weight_kg: float, dose_bq: float) -> float:
@@ -50,7 +50,8 @@ def alignment(frames: Sequence[Frame], *, since: datetime, half_life_s: float) -
             raise ValueError("a frame without acquisition time or duration")
         x = decay_constant * frame.duration_s
         during = 1.0 + x / 2 if x < 1e-9 else x / -math.expm1(-x)
-        growths.append(during * math.exp(decay_constant * (frame.acquired_at - since).total_seconds()))
+        waited_s = (frame.acquired_at - since).total_seconds()
+        growths.append(during * decay_factor(-waited_s, half_life_s))
     return tuple(growths)
 
 

@@ -11,9 +11,9 @@ from datetime import date, datetime, time, timedelta
 
 from petquant.acquisition import ClockTime, Instant, PetAcquisition, Radiopharmaceutical, Written
 from petquant.errors import Finding
-from petquant.overrides import Overrides
+from petquant.overrides import Overrides, moment
 
-__all__ = ["Injection", "clock_or_datetime", "inject", "on_scanner_clock"]
+__all__ = ["Injection", "inject", "on_scanner_clock"]
 
 LONG_LIVED_S = 41400.0  # 11.5 h: with a longer half-life the date cannot be repaired (IBSI-SUV)
 EARLY_S = 3600.0  # an injection up to 1 h after the reference is a dynamic scan's (IBSI-SUV)
@@ -80,26 +80,6 @@ def _between_clocks(
     return scanner_offset - offset, (finding,)
 
 
-def clock_or_datetime(text: str, *, option: str) -> Written[Instant] | Written[ClockTime]:
-    """Return what an option says about time: ``HH:MM[:SS[.F]]`` as a clock time, ISO 8601 as an instant.
-
-    Raises
-    ------
-    ValueError
-        When it is neither.
-    """
-    try:
-        clock = time.fromisoformat(text)
-    except ValueError:
-        at = datetime.fromisoformat(text)
-        instant = Instant(at.replace(tzinfo=None), at.utcoffset())
-        return Written(value=instant, text=text, option=option)
-    since = timedelta(
-        hours=clock.hour, minutes=clock.minute, seconds=clock.second, microseconds=clock.microsecond
-    )
-    return Written(value=ClockTime(since, clock.utcoffset()), text=text, option=option)
-
-
 def inject(
     acquisition: PetAcquisition,
     item: Radiopharmaceutical,
@@ -124,24 +104,7 @@ def inject(
     clock time is put on the date of the reference, or on the day before when that is more than one hour
     later than the reference.
     """
-    stamp, clock = item.injected_at, item.injected_clock
-    if overrides.injection_datetime is not None:
-        stamp = Written(
-            value=_instant(overrides.injection_datetime),
-            text=overrides.injection_datetime,
-            option="--injection-datetime",
-            replaced=stamp.text or clock.text,
-        )
-    elif overrides.injection_time is not None:
-        given = clock_or_datetime(overrides.injection_time, option="--injection-time")
-        if isinstance(given.value, ClockTime):
-            clock = Written(
-                value=given.value,
-                text=given.text,
-                option="--injection-time",
-                replaced=clock.text or stamp.text,
-            )
-            stamp = Written(keyword=stamp.keyword, tag=stamp.tag)
+    stamp, clock = _stated(item, overrides)
     findings: list[Finding] = [
         written.finding(written.defect, expected="a date or time", remedy=REMEDY)
         for written in (stamp, clock)
@@ -177,7 +140,7 @@ def inject(
         scanner_offset=acquisition.utc_offset,
         moved=timedelta(seconds=overrides.clock_offset_s or 0.0),
     )
-    findings += _disagreement(stamp, clock)
+    findings += _disagreement(stamp, clock, acquisition.utc_offset)
     return Injection(
         at=placed.at,
         rule=placed.rule,
@@ -187,17 +150,29 @@ def inject(
     )
 
 
-def _instant(text: str) -> Instant:
-    at = datetime.fromisoformat(text)
-    return Instant(at.replace(tzinfo=None), at.utcoffset())
+def _stated(item: Radiopharmaceutical, overrides: Overrides) -> tuple[Written[Instant], Written[ClockTime]]:
+    """Return date-time and time of the injection; what an option gives replaces both."""
+    stamp, clock = item.injected_at, item.injected_clock
+    option = "--injection-time" if overrides.injection_datetime is None else "--injection-datetime"
+    text = overrides.injection_datetime or overrides.injection_time
+    if text is None:
+        return stamp, clock
+    given, replaced = moment(text), stamp.text or clock.text
+    if isinstance(given, Instant):
+        return Written(value=given, text=text, option=option, replaced=replaced), Written()
+    return Written(), Written(value=given, text=text, option=option, replaced=replaced)
 
 
-def _disagreement(stamp: Written[Instant], clock: Written[ClockTime]) -> list[Finding]:
+def _disagreement(
+    stamp: Written[Instant], clock: Written[ClockTime], scanner_offset: timedelta | None
+) -> list[Finding]:
     """Return the flag when date-time and time state clock times more than 60 s apart."""
-    if stamp.value is None or clock.value is None or stamp.option:
+    if stamp.value is None or clock.value is None:
         return []
     day = timedelta(days=1)
-    apart = (_clock_of(stamp.value.at) - clock.value.since_midnight) % day
+    stamped_at, _ = on_scanner_clock(stamp, scanner_offset)
+    shift, _ = _between_clocks(clock, clock.value.utc_offset, scanner_offset)
+    apart = (_clock_of(stamped_at or stamp.value.at) - clock.value.since_midnight - shift) % day
     if min(apart, day - apart) <= timedelta(seconds=60):
         return []
     return [
@@ -250,26 +225,43 @@ def _placed(
             )
         )
         return Injection(at=None, rule="", findings=tuple(findings), **named)
+    at = None
     if recorded is not None:
-        since_midnight = _clock_of(recorded)
+        at, crossed = _on_the_day_of(reference_at, _clock_of(recorded), source)
+        findings += _shifted(source, recorded, at, reference_at)
+        findings += crossed
     elif clock.value is not None:
-        shift, zone = _between_clocks(clock, clock.value.utc_offset, scanner_offset)
-        since_midnight = clock.value.since_midnight + shift + moved
-        findings += zone
-    else:
-        return Injection(at=None, rule="", findings=tuple(findings), **named)
-    at, crossed = _on_the_day_of(reference_at, since_midnight, source)
-    if recorded is not None and at != recorded:
-        findings.append(
-            source.finding(
-                "INJ_DATE_SHIFTED",
-                expected=f"a date near the scan of {reference_at}; used as {at}",
-                remedy=f"{REMEDY} (de-identification may shift dates attribute by attribute)",
-            )
-        )
-    findings += crossed
-    findings += _result_findings(at, reference_at, half_life_s, source)
+        since_midnight, zone = _moved_clock(clock, clock.value, scanner_offset, moved)
+        at, crossed = _on_the_day_of(reference_at, since_midnight, source)
+        findings += (*zone, *crossed)
+    if at is not None:
+        findings += _result_findings(at, reference_at, half_life_s, source)
     return Injection(at=at, rule="clock time on the day of the reference", findings=tuple(findings), **named)
+
+
+def _shifted(
+    source: Written[Instant] | Written[ClockTime], recorded: datetime, at: datetime, reference_at: datetime
+) -> tuple[Finding, ...]:
+    """Return the flag when a recorded date-time had to be put on another day."""
+    if at == recorded:
+        return ()
+    return (
+        source.finding(
+            "INJ_DATE_SHIFTED",
+            expected=f"a date near the scan of {reference_at}; used as {at}",
+            remedy=f"{REMEDY} (de-identification may shift dates attribute by attribute)",
+        ),
+    )
+
+
+def _moved_clock(
+    written: Written[ClockTime], clock: ClockTime, scanner_offset: timedelta | None, moved: timedelta
+) -> tuple[timedelta, tuple[Finding, ...]]:
+    """Return a clock time as the scanner's clock shows it."""
+    shift, findings = _between_clocks(written, clock.utc_offset, scanner_offset)
+    if not shift and not moved:
+        return clock.since_midnight, findings
+    return (clock.since_midnight + shift + moved) % timedelta(days=1), findings
 
 
 def _on_the_day_of(
@@ -289,7 +281,7 @@ def _result_findings(
     half_life_s: float | None,
     source: Written[Instant] | Written[ClockTime],
 ) -> list[Finding]:
-    if reference_at is None:
+    if reference_at is None or half_life_s is None:
         return []
     interval_s = (reference_at - at).total_seconds()
     if -EARLY_S <= interval_s < 0:
@@ -301,10 +293,7 @@ def _result_findings(
                 remedy=REMEDY,
             )
         ]
-    if half_life_s is None or half_life_s >= LONG_LIVED_S:
-        limit_s = float("inf")
-    else:
-        limit_s = max(IMPLAUSIBLE_S, 3 * half_life_s)
+    limit_s = float("inf") if half_life_s >= LONG_LIVED_S else max(IMPLAUSIBLE_S, 3 * half_life_s)
     if -EARLY_S <= interval_s <= limit_s:
         return []
     hint = ""

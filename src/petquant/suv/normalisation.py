@@ -6,6 +6,7 @@ place that names them; the choices of ``--suv`` and the DICOM SUVType values com
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -161,13 +162,11 @@ def normaliser(
         Already checked; height and sex only where the row needs them. Sex O takes the mean of both.
     """
     height = height_m or 0.0
-    if not row.needs_sex or row.male is row.female:
-        n = row.male(weight_kg, height)
-    elif sex == "O":
-        n = (row.male(weight_kg, height) + row.female(weight_kg, height)) / 2
-    else:
-        n = (row.male if sex == "M" else row.female)(weight_kg, height)
-    if n <= 0:
+    try:
+        n = _formula(row, weight_kg, height, sex)
+    except (OverflowError, ZeroDivisionError):  # bodies that no float can weigh
+        n = math.nan
+    if not 0 < n < math.inf:
         return None, (
             Finding(
                 code="LBM_NOT_POSITIVE",
@@ -191,3 +190,11 @@ def normaliser(
                 ),
             )
     return n, ()
+
+
+def _formula(row: Normalisation, weight_kg: float, height_m: float, sex: str | None) -> float:
+    if row.male is row.female:
+        return row.male(weight_kg, height_m)
+    if sex == "O":
+        return (row.male(weight_kg, height_m) + row.female(weight_kg, height_m)) / 2
+    return (row.male if sex == "M" else row.female)(weight_kg, height_m)

@@ -5,6 +5,8 @@ Rules: suv.md section 9. Each is asked for only when a quantity needs it.
 
 from __future__ import annotations
 
+import math
+
 from petquant.acquisition import PetAcquisition
 from petquant.errors import Finding
 
@@ -41,7 +43,9 @@ def weight_kg(acquisition: PetAcquisition) -> tuple[float | None, tuple[Finding,
     if weight > 300 or weight < 1:
         findings.append(written.finding("WEIGHT_IMPLAUSIBLE", expected="1 to 300 kg", remedy=remedy))
     height = acquisition.height_m.value
-    if height is not None and written.value in {height, height * 100}:
+    if height is not None and any(
+        math.isclose(written.value, h, rel_tol=1e-9) for h in (height, 100 * height)
+    ):
         findings.append(
             written.finding(
                 "WEIGHT_EQUALS_HEIGHT", expected=f"a weight other than the height {height:g}", remedy=remedy

@@ -212,17 +212,9 @@ def identified_tracer(
     """Return the tracer that the header names (or that the user expects), or the refusal when they differ."""
     texts = (item.name.text, item.tracer_meaning.text, item.tracer_code.text)
     named = [tracer for text in texts if text for tracer in tracers_in(text)]
-    if overrides.tracer is None:
-        return (named[0] if named else None), ()
-    expected = tracer_by_name(overrides.tracer)
+    expected = None if overrides.tracer is None else tracer_by_name(overrides.tracer)
     if expected is None:
-        return None, (
-            Finding(
-                code="OPTION_INVALID",
-                found=f"--tracer {overrides.tracer} is not a tracer that is known",
-                remedy="see petquant info",
-            ),
-        )
+        return (named[0] if named else None), ()
     nuclides = {nuclide for _, _, nuclide in half_life_.evidence}
     wrong_tracer = bool(named) and expected not in named
     wrong_nuclide = bool(nuclides) and expected.nuclide not in nuclides

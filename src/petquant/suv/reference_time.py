@@ -7,11 +7,13 @@ every witness that would change the SUV by more than 1 % is named.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from petquant.acquisition import Instant
 from petquant.errors import Finding
+from petquant.nuclides import decay_factor
+from petquant.overrides import moment
 from petquant.suv.witnesses import FAMILIES, TOLERANCE_S, Candidate, Evidence, convention, spread_s, testify
 
 __all__ = ["CHOICES", "Verdict", "hear"]
@@ -48,7 +50,9 @@ def hear(evidence: Evidence, *, choice: str | None = None) -> Verdict:
     candidates = list(testify(evidence))
     findings = _remarks(evidence, candidates, earliest)
     if choice is not None:
-        chosen, problems = _chosen_by_user(choice, candidates, earliest or evidence.series_at)
+        chosen, problems = _chosen_by_user(
+            choice, candidates, near=earliest or evidence.series_at, utc_offset=evidence.utc_offset
+        )
         candidates += [chosen] if chosen is not None and chosen.id == "O" else []
     else:
         chosen, problems = _chosen_by_trust(candidates, has_acquisition=bool(started))
@@ -106,8 +110,9 @@ def _duration_missing(n: int) -> Finding:
 
 
 def _chosen_by_user(
-    choice: str, candidates: list[Candidate], near: datetime | None
+    choice: str, candidates: list[Candidate], *, near: datetime | None, utc_offset: timedelta | None
 ) -> tuple[Candidate | None, tuple[Finding, ...]]:
+    """Return the candidate of that name, or the time given: a clock time on the day nearest to the scan."""
     if choice in CHOICES:
         chosen = next(c for c in candidates if c.id == CHOICES[choice])
         if chosen.at is not None:
@@ -120,12 +125,18 @@ def _chosen_by_user(
                 remedy="give --decay-reference with a clock time or an ISO date-time",
             ),
         )
-    try:
-        at = datetime.fromisoformat(choice).replace(tzinfo=None)
-        is_clock = False
-    except ValueError:
-        at, is_clock = datetime.fromisoformat(f"2000-01-01T{choice}"), True
-    if is_clock and near is None:
+    given = moment(choice)
+    shift = timedelta()
+    if utc_offset is not None and given.utc_offset is not None:
+        shift = utc_offset - given.utc_offset
+    if isinstance(given, Instant):
+        at = given.at + shift
+    elif near is not None:
+        midnight = near.replace(hour=0, minute=0, second=0, microsecond=0)
+        after = midnight + given.since_midnight + shift - near
+        half_day = timedelta(hours=12)
+        at = near + (after + half_day) % (2 * half_day) - half_day
+    else:
         return None, (
             Finding(
                 code="REF_TIME_UNRESOLVED",
@@ -133,8 +144,6 @@ def _chosen_by_user(
                 remedy="give --decay-reference with an ISO date-time",
             ),
         )
-    if is_clock and near is not None:
-        at = datetime.combine(near.date(), at.time())
     return Candidate(id="O", at=at, is_valid=True, reason="given by the user"), ()
 
 
@@ -192,8 +201,7 @@ def _with_effects(candidates: list[Candidate], chosen_at: datetime, half_life_s:
         if c.at is None
         else replace(
             c,
-            effect_percent=100.0
-            * math.expm1(math.log(2.0) * (c.at - chosen_at).total_seconds() / half_life_s),
+            effect_percent=100.0 * (decay_factor(-(c.at - chosen_at).total_seconds(), half_life_s) - 1.0),
         )
         for c in candidates
     ]

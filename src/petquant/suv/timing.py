@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from petquant.acquisition import Frame, PetAcquisition, Radiopharmaceutical
 from petquant.errors import Finding
+from petquant.flags import refusals_of
 from petquant.overrides import Overrides
 from petquant.suv.injection import LONG_LIVED_S, Injection, inject, on_scanner_clock
 from petquant.suv.reference_time import Verdict, hear
@@ -20,6 +21,12 @@ from petquant.suv.witnesses import TOLERANCE_S, Evidence
 __all__ = ["Timing", "time_series"]
 
 SHIFTED_S = 43200.0
+BEHIND_VENDOR_FACTOR = frozenset(
+    {
+        "--weight-kg", "--dose-mbq", "--assay-mbq", "--injection-datetime", "--injection-time",
+        "--clock-offset-s", "--half-life", "--radiopharm-index",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +79,7 @@ def time_series(
     """
     series_at = None if acquisition.series_at.value is None else acquisition.series_at.value.at
     frames, findings = _on_series_date(acquisition.frames, series_at, half_life_s)
-    findings = (*acquisition.time_findings, *findings)
+    findings = (*_unlifted(acquisition.time_findings, overrides), *findings)
     started = [frame.acquired_at for frame in frames if frame.acquired_at is not None]
     earliest_at = min(started) if started else None
     private_at, zone = on_scanner_clock(acquisition.private.decay_corrected_to, acquisition.utc_offset)
@@ -101,14 +108,16 @@ def time_series(
         frames=frames,
         half_life_s=half_life_s,
         has_frame_start_convention=acquisition.vendor == "ge",
-        vendor_factor_ratio=_factor_ratio(acquisition),
+        vendor_factor_ratio=_factor_ratio(acquisition, overrides),
         dose_bq=dose_bq,
         weight_g=weight_g,
+        utc_offset=acquisition.utc_offset,
     )
     verdict = hear(evidence, choice=overrides.decay_reference)
     again = placed(verdict.at)
     if again.at != injection.at:
         verdict = hear(replace(evidence, injected_at=again.at), choice=overrides.decay_reference)
+        again = placed(verdict.at)
     return Timing(
         injection=again,
         verdict=verdict,
@@ -188,8 +197,33 @@ def _needed_without_correction(frames: tuple[Frame, ...]) -> tuple[Finding, ...]
     return tuple(findings)
 
 
-def _factor_ratio(acquisition: PetAcquisition) -> float | None:
-    """Return SUV factor / activity factor of the vendor, when both are usable."""
+def _unlifted(findings: tuple[Finding, ...], overrides: Overrides) -> tuple[Finding, ...]:
+    """Return the findings about times and durations without those that an option answers.
+
+    A frame duration given replaces the written one; a decay reference given replaces the series time, and
+    the acquisition times unless it is computed from them.
+    """
+    answered: set[str] = set()
+    if overrides.frame_duration_s is not None:
+        answered.add("ActualFrameDuration")
+    if overrides.decay_reference is not None:
+        answered |= {"SeriesTime", "FrameReferenceTime", "DecayFactor", "ActualFrameDuration"}
+        by_slice = {"backcompute", "decayfactor"}
+        if overrides.decay_reference not in {"acquisition", *by_slice}:
+            answered |= {"AcquisitionTime", "AcquisitionDateTime"}
+        if overrides.decay_reference in by_slice:
+            answered -= {"FrameReferenceTime", "DecayFactor", "ActualFrameDuration"}
+    return tuple(f for f in findings if f.keyword not in answered or not refusals_of((f,)))
+
+
+def _factor_ratio(acquisition: PetAcquisition, overrides: Overrides) -> float | None:
+    """Return SUV factor / activity factor of the vendor, when both are usable.
+
+    The scanner computed them from the header's dose, weight, injection and half-life; where an option
+    replaces one of these they say nothing about the decay reference any more.
+    """
+    if BEHIND_VENDOR_FACTOR.intersection(overrides.given()):
+        return None
     suv = acquisition.private.suv_scale_factor.value
     activity = acquisition.private.activity_scale_factor.value
     if suv is None or activity is None or suv <= 0 or activity <= 0:

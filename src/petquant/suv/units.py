@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from petquant.acquisition import PetAcquisition, Written
 from petquant.errors import Finding
 from petquant.overrides import Overrides
-from petquant.suv.normalisation import Normalisation, normalisation, of_suv_type
+from petquant.suv.normalisation import Normalisation, of_suv_type
 
 __all__ = ["Stored", "stored_quantity"]
 
@@ -186,8 +186,3 @@ def _counts_per_second(acquisition: PetAcquisition, overrides: Overrides) -> Sto
         remedy="give --units-override cps-dcal if the values are calibrated to Bq",
     )
     return Stored(units="CPS", findings=(finding,))
-
-
-def native(stored: Stored) -> Normalisation | None:
-    """Return the SUV type that the stored values are, None when they are no SUV."""
-    return stored.suv or (normalisation("bw") if stored.suvbw_per_value is not None else None)

@@ -85,9 +85,12 @@ class Evidence:
         Whether the vendor counts FrameReferenceTime to the start of a frame (GE); others to the average
         count.
     vendor_factor_ratio
-        SUV factor over activity factor (Philips), g/Bq, when both are usable.
+        SUV factor over activity factor (Philips), g/Bq, when both are usable and rest on the same dose,
+        weight, injection and half-life as the conversion.
     dose_bq, weight_g
         For the witness R.
+    utc_offset
+        Of the scanner's clock, for a time that the user gives with its own.
     """
 
     series_at: datetime | None
@@ -99,6 +102,7 @@ class Evidence:
     vendor_factor_ratio: float | None = None
     dose_bq: float | None = None
     weight_g: float | None = None
+    utc_offset: timedelta | None = None
 
 
 def testify(evidence: Evidence) -> tuple[Candidate, ...]:
@@ -180,8 +184,19 @@ def convention(evidence: Evidence) -> tuple[str, str]:
     return by_vendor, "by vendor"
 
 
-def _from_slices(id_: str, computed: list[datetime]) -> Candidate:
+def _later(at: datetime, seconds: float) -> datetime | None:
+    """Return `at` plus `seconds`, None beyond the calendar."""
+    try:
+        return at + timedelta(seconds=seconds)
+    except (OverflowError, ValueError):
+        return None
+
+
+def _from_slices(id_: str, slices: list[datetime | None]) -> Candidate:
     """Return the candidate on whose time the slices agree within the tolerance."""
+    computed = [at for at in slices if at is not None]
+    if not computed or len(computed) < len(slices):
+        return Candidate(id=id_, at=None, is_valid=False, reason="no date of this calendar")
     first = min(computed)
     spread_s = (max(computed) - first).total_seconds()
     after_s = median((at - first).total_seconds() for at in computed)
@@ -196,18 +211,18 @@ def _from_decay_factor(evidence: Evidence) -> Candidate:
     if half_life_s is None or not _has_decay_factors(evidence):
         return Candidate(id="D", at=None, is_valid=False, reason="no decay factors above 1")
     per_ln = half_life_s / math.log(2.0)
-    computed = []
+    computed: list[datetime | None] = []
     for frame in evidence.frames:
         if frame.acquired_at is None or frame.duration_s is None or frame.decay_factor is None:
             return Candidate(id="D", at=None, is_valid=False, reason="no acquisition time or duration")
         after_s = average_count_time_s(frame.duration_s, half_life_s) - math.log(frame.decay_factor) * per_ln
-        computed.append(frame.acquired_at + timedelta(seconds=after_s))
+        computed.append(_later(frame.acquired_at, after_s))
     return _from_slices("D", computed)
 
 
 def _from_frame_reference(evidence: Evidence, convention: str) -> Candidate:
     half_life_s = evidence.half_life_s
-    computed = []
+    computed: list[datetime | None] = []
     for frame in evidence.frames:
         if frame.acquired_at is None or frame.reference_s is None:
             return Candidate(id="B", at=None, is_valid=False, reason="no acquisition or frame reference time")
@@ -219,9 +234,7 @@ def _from_frame_reference(evidence: Evidence, convention: str) -> Candidate:
             return Candidate(id="B", at=None, is_valid=False, reason="no frame duration or half-life")
         else:
             after_s = average_count_time_s(frame.duration_s, half_life_s) - frame.reference_s
-        computed.append(frame.acquired_at + timedelta(seconds=after_s))
-    if not computed:
-        return Candidate(id="B", at=None, is_valid=False, reason="no frames")
+        computed.append(_later(frame.acquired_at, after_s))
     return _from_slices("B", computed)
 
 
@@ -235,6 +248,8 @@ def _from_vendor_factor(evidence: Evidence) -> Candidate:
         return Candidate(
             id="R", at=None, is_valid=False, reason="dose, weight, half-life or injection unknown"
         )
-    after_s = half_life_s * math.log2(ratio * dose_bq / weight_g)
-    at = evidence.injected_at + timedelta(seconds=after_s)
+    growth = ratio * dose_bq / weight_g
+    at = _later(evidence.injected_at, half_life_s * math.log2(growth)) if 0 < growth < math.inf else None
+    if at is None:
+        return Candidate(id="R", at=None, is_valid=False, reason="no date of this calendar")
     return Candidate(id="R", at=at, is_valid=True, reason="the ratio of the vendor's factors")
