@@ -161,8 +161,8 @@ def _scales(instances: Sequence[Instance], where: str) -> tuple[Float, Float, tu
         findings += (
             Finding(
                 code="RESCALE_INTERCEPT_NONZERO",
-                found=f"RescaleIntercept (0028,1052) is {intercept[shifted[0]]:.7g} in {shifted.size} slices, "
-                f"the first {first.path}",
+                found=f"RescaleIntercept (0028,1052) is {intercept[shifted[0]]:.7g} in {shifted.size} slices"
+                f", the first {first.path}",
                 expected="0",
                 where=where,
                 keyword="RescaleIntercept",
