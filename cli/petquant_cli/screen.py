@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from petquant.check import CheckedSeries
+from petquant.checked import CheckedSeries
 from petquant.errors import Finding
 from petquant.export.record import Privacy, record_of
 from petquant.flags import CODES
@@ -141,7 +142,7 @@ def _print_conversion(console: Console, conversion: Mapping[str, Any]) -> None:
     if conversion["candidates"]:
         table = _table(
             f"Decay reference: {conversion['decay_reference_rule'] or 'unresolved'}",
-            [("id", False), ("time", False), ("SUV effect", True), ("heard", False), ("why", False)],
+            [("id", False), ("time", False), ("SUV effect", True), ("usable", False), ("why", False)],
         )
         for item in conversion["candidates"]:
             effect = item["effect_percent"]
@@ -161,7 +162,8 @@ def _print_findings(console: Console, title: str, findings: Sequence[Finding]) -
         return
     console.print(f"{title}:")
     for finding in findings:
-        console.print(escaped(f"  {CODES[finding.code].severity} {finding.line()}"))
+        line = replace(finding, where="").line()
+        console.print(escaped(f"  {CODES[finding.code].severity} {line}"), soft_wrap=True)
 
 
 def print_knowledge(tables: Mapping[str, Any]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from petquant.version import __version__
+
 if TYPE_CHECKING:
     from petquant.check import check
     from petquant.errors import PetquantError
@@ -12,8 +14,6 @@ if TYPE_CHECKING:
     from petquant.quantify import quantify
     from petquant.roi import Roi, RoiSet
     from petquant.volume import Volume
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Grid": "grid",

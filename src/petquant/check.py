@@ -6,42 +6,16 @@ Headers only; no pixel is read.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from petquant.checked import CheckedSeries
 from petquant.dicom.index import Index, Series, index
 from petquant.dicom.select import select
 from petquant.errors import Finding, Refused
 from petquant.quantify import study_refusals
-from petquant.study import Choices, PetStudy, judge
+from petquant.study import Choices, judge
 
-__all__ = ["CheckedSeries", "check"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedSeries:
-    """One PET series, judged.
-
-    Parameters
-    ----------
-    series
-        The series.
-    study
-        Its headers, judged; None when not even that was possible.
-    refusals
-        Every cause against the SUV types asked for; empty when they can be computed.
-    caveats
-        Every other finding.
-    """
-
-    series: Series
-    study: PetStudy | None
-    refusals: tuple[Finding, ...]
-    caveats: tuple[Finding, ...]
-
-    @property
-    def is_computable(self) -> bool:
-        """Whether every SUV type asked for can be computed."""
-        return not self.refusals
+__all__ = ["check"]
 
 
 def check(path: str | os.PathLike[str], choices: Choices | None = None) -> tuple[CheckedSeries, ...]:

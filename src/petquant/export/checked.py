@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import petquant
-from petquant.check import CheckedSeries
+from petquant.checked import CheckedSeries
 from petquant.export.evidence import conversion_record
 from petquant.export.record import NOTICE, codes_of, flag_codes, series_record
 from petquant.study import Choices
+from petquant.version import __version__
 
 __all__ = ["checked_record"]
 
@@ -17,7 +17,7 @@ __all__ = ["checked_record"]
 def checked_record(checked: Sequence[CheckedSeries], choices: Choices) -> dict[str, Any]:
     """Return the verdicts on all series, in a fixed order."""
     return {
-        "petquant_version": petquant.__version__,
+        "petquant_version": __version__,
         "notice": NOTICE,
         "series": [_series_record(one, choices) for one in checked],
     }

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from typing import Any
 
-import petquant
 from petquant.flags import CODES
 from petquant.nuclides import NUCLIDES
 from petquant.overrides import Overrides
 from petquant.quantities import QUANTITIES
 from petquant.suv.normalisation import NORMALISATIONS
 from petquant.tracers import TRACERS
+from petquant.version import __version__
 
 __all__ = ["knowledge"]
 
@@ -19,7 +19,7 @@ __all__ = ["knowledge"]
 def knowledge() -> dict[str, Any]:
     """Return quantities, flags, tracers, nuclides, SUV types and overrides."""
     return {
-        "petquant_version": petquant.__version__,
+        "petquant_version": __version__,
         "quantities": [asdict(row) for row in QUANTITIES],
         "flags": [
             {

@@ -9,7 +9,6 @@ from hashlib import sha256
 from pathlib import PurePath
 from typing import Any
 
-import petquant
 from petquant.dicom.tags import TAG
 from petquant.errors import Finding
 from petquant.export.evidence import conversion_record
@@ -19,6 +18,7 @@ from petquant.measurement import Measurement
 from petquant.quantification import Quantification
 from petquant.quantities import QUANTITIES
 from petquant.study import PetStudy
+from petquant.version import __version__
 
 __all__ = ["Privacy", "as_json", "codes_of", "flag_codes", "record_of", "rows_of", "series_record"]
 
@@ -54,7 +54,7 @@ def record_of(quantification: Quantification, privacy: Privacy) -> dict[str, Any
     suv_type = quantification.suv_types[0] if quantification.suv_types else None
     record = {
         "schema_version": SCHEMA_VERSION,
-        "petquant_version": petquant.__version__,
+        "petquant_version": __version__,
         "notice": NOTICE,
         "study": _study_record(study, privacy),
         "series": series_record(study),

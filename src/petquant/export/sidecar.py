@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import petquant
 from petquant.export.evidence import conversion_record
 from petquant.export.record import NOTICE, flag_codes, series_record
 from petquant.study import PetStudy
+from petquant.version import __version__
 
 __all__ = ["sidecar_record"]
 
@@ -45,7 +45,7 @@ def sidecar_record(study: PetStudy, suv_type: str) -> dict[str, Any]:
         "ImageDecayCorrectionTime": _after(zero, conversion.decay_reference_at),
         "ReconMethodName": study.acquisition.reconstruction or None,
         "petquant": {
-            "petquant_version": petquant.__version__,
+            "petquant_version": __version__,
             "notice": NOTICE,
             "series": series_record(study),
             "conversion": conversion_record(conversion, suv_type)
