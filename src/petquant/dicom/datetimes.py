@@ -12,7 +12,15 @@ from datetime import date, datetime, time, timedelta
 
 from petquant.acquisition import ClockTime, Instant
 
-__all__ = ["is_rolled_over", "parse_clock", "parse_date", "parse_instant", "parse_offset"]
+__all__ = [
+    "clock_time",
+    "instant",
+    "is_rolled_over",
+    "parse_clock",
+    "parse_date",
+    "parse_instant",
+    "parse_offset",
+]
 
 _DATE = re.compile(r"(\d{4})([.\-/]?)(\d{2})\2(\d{2})")
 _CLOCK = re.compile(r"(\d{2})(?:(:?)(\d{2})(?:\2(\d{2})(?:\.(\d{1,6}))?)?)?")
@@ -31,7 +39,10 @@ def parse_date(text: str) -> date:
     match = _DATE.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is no date")
-    return date(int(match[1]), int(match[3]), int(match[4]))
+    day = date(int(match[1]), int(match[3]), int(match[4]))
+    if not 1 < day.year < 9999:  # placeholders, without a day before or after
+        raise ValueError(f"{text!r} is no date of a scan")
+    return day
 
 
 def parse_clock(text: str) -> timedelta:
@@ -67,7 +78,7 @@ def parse_offset(text: str) -> timedelta:
     if match is None:
         raise ValueError(f"{text!r} is no offset from UTC")
     offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
-    if offset > timedelta(hours=14):
+    if offset > timedelta(hours=14) or int(match[3]) > 59:
         raise ValueError(f"{text!r} is no offset from UTC")
     return -offset if match[1] == "-" else offset
 

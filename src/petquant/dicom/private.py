@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from datetime import timedelta
 from typing import Any
 
 from petquant.acquisition import PrivateValues, Written
@@ -10,16 +11,26 @@ from petquant.dicom.attributes import Attributes
 from petquant.dicom.datetimes import parse_instant
 from petquant.dicom.tags import tag_words
 from petquant.dicom.vendors import PRIVATE, PrivateAttribute
+from petquant.dicom.written import finite
 from petquant.errors import Finding
 
 __all__ = ["private_tags", "private_values"]
 
 
-def private_values(attributes: Attributes, *, vendor: str) -> tuple[PrivateValues, tuple[Finding, ...]]:
+def private_values(
+    attributes: Attributes, *, vendor: str, utc_offset: timedelta | None = None
+) -> tuple[PrivateValues, tuple[Finding, ...]]:
     """Return the private values of a file and what there is to say about them.
 
     A value may be DS text with blanks, or bytes of unknown representation; what cannot be decoded is taken
     as absent and flagged, never as NaN.
+
+    Parameters
+    ----------
+    vendor
+        As `petquant.dicom.vendors.vendor_of` names it.
+    utc_offset
+        Of the data set; it holds for date-times without their own.
     """
     found: dict[str, Written[Any]] = {}
     findings: list[Finding] = []
@@ -28,7 +39,7 @@ def private_values(attributes: Attributes, *, vendor: str) -> tuple[PrivateValue
         if tag is None or not attributes.text(tag):
             continue
         written: Written[Any] = Written(keyword=row.meaning.partition(":")[0], tag=tag_words(tag))
-        text, value = _decoded(attributes.values[tag], row.vr)
+        text, value = _decoded(attributes.values[tag], row.vr, utc_offset)
         if value is None:
             findings.append(
                 Finding(
@@ -77,7 +88,7 @@ def _locate(attributes: Attributes, row: PrivateAttribute, *, vendor: str) -> tu
     return None, False
 
 
-def _decoded(value: bytes, vr: str) -> tuple[str, Any]:
+def _decoded(value: bytes, vr: str, utc_offset: timedelta | None) -> tuple[str, Any]:
     """Return a private value as text and as a number or instant, None when it cannot be read."""
     text = value.strip(b" \0").decode("latin-1")
     try:
@@ -85,10 +96,9 @@ def _decoded(value: bytes, vr: str) -> tuple[str, Any]:
             number = struct.unpack("<f", value)[0]
             return f"{number:g}", number if abs(number) < float("inf") else None
         if vr in {"FL", "DS"}:
-            number = float(text)
-            return text, number if abs(number) < float("inf") else None
+            return text, finite(text)
         if vr == "DT":
-            return text, parse_instant(text)
-    except ValueError:
+            return text, parse_instant(text, utc_offset=utc_offset)
+    except (ValueError, OverflowError):
         return text, None
     return text, text
