@@ -27,7 +27,8 @@ app = typer.Typer(
 for _module in (suv, check, convert, info, lock, demo):
     app.command(name=_module.__name__.rpartition(".")[2])(_module.run)
 
-UsageMistake = typer.BadParameter.__base__  # what an unknown option or a missing argument raises
+# what an unknown option or a missing argument raises
+UsageMistake: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
 
 
 def _print_version(is_asked: bool) -> None:  # noqa: FBT001 - typer hands it over by position

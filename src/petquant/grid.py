@@ -138,7 +138,11 @@ class Grid:
                 ]
                 offset_mm = float(np.linalg.norm(turned - mine, axis=-1).max())
                 if offset_mm <= limit_mm and (best is None or offset_mm < best.offset_mm):
-                    best = AxisMap(order=order, reversed=(back[0], back[1], back[2]), offset_mm=offset_mm)
+                    best = AxisMap(
+                        order=(order[0], order[1], order[2]),
+                        reversed=(back[0], back[1], back[2]),
+                        offset_mm=offset_mm,
+                    )
         return best
 
     def is_snapped(self, axes: AxisMap) -> bool:

@@ -94,7 +94,10 @@ class Volume:
         """
         if not self.is_loaded.all():
             raise LookupError("a slice was not loaded")
-        return np.asarray(self.stored * self.slope[:, None, None] + self.intercept[:, None, None], np.float64)
+        return np.asarray(
+            np.multiply(self.stored, self.slope[:, None, None], dtype=np.float64)
+            + self.intercept[:, None, None]
+        )
 
     def scaled(self, factor: float | Float, *, unit: Unit) -> Volume:
         """Return the volume times `factor` (one number, or one a slice) in `unit`; no voxel is touched."""
