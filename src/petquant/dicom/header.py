@@ -14,7 +14,7 @@ from petquant.acquisition import Instant, PetAcquisition, Written
 from petquant.dicom.attributes import Attributes
 from petquant.dicom.datetimes import instant, is_rolled_over, parse_clock, parse_date, parse_offset
 from petquant.dicom.frame_times import frames_of, rolled_over
-from petquant.dicom.one_per_series import mixed_values
+from petquant.dicom.one_per_series import differing_values
 from petquant.dicom.private import private_values
 from petquant.dicom.radiopharmaceutical import ITEM, items_of, radiopharmaceuticals
 from petquant.dicom.tags import TAG, tag_words
@@ -96,7 +96,7 @@ def read_acquisition(
             for keyword in ("PatientIdentityRemoved", "LongitudinalTemporalInformationModified")
             if first.text(TAG[keyword])
         ),
-        findings=(*mixed_values(instances, vendor), *private_findings),
+        findings=(*differing_values(instances, vendor), *private_findings),
         time_findings=(*offset_findings, *_series_findings(first, series_at), *frame_findings),
     )
 

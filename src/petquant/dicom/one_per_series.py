@@ -1,171 +1,96 @@
-"""Consistency: what must be the same in all slices of a volume, and what every number must be: finite."""
+"""One per series: attributes of scan and injection that every slice must state alike (suv.md section 4)."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections import Counter
+from collections.abc import Sequence
 
-import numpy as np
-
-from petquant.dicom.scan import Instance
-from petquant.dicom.tags import TAG, VR, tag_words
+from petquant.dicom.attributes import Attributes
+from petquant.dicom.private import private_tags
+from petquant.dicom.radiopharmaceutical import ITEM, items_of
+from petquant.dicom.tags import KEYWORD, TAG, tag_words
+from petquant.dicom.written import finite
 from petquant.errors import Finding
 
-__all__ = ["mixed_values", "not_finite", "place_words"]
+__all__ = ["differing_values"]
 
-# Attributes of a volume as a whole; those of the acquisition are the header's business.
-_SAME: Final = (
-    "Rows",
-    "Columns",
-    "PixelSpacing",
-    "ImageOrientationPatient",
-    "FrameOfReferenceUID",
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-    "RescaleType",
+CONSTANT = (
+    "PatientWeight",
+    "PatientSize",
+    "PatientSex",
+    "Units",
+    "SUVType",
+    "DecayCorrection",
+    "CorrectedImage",
+    "Manufacturer",
+    "SeriesDate",
+    "SeriesTime",
+    "TimezoneOffsetFromUTC",
 )
-_CLOSE: Final = 1e-4  # two spellings of one direction cosine or spacing
-_NUMBERS: Final = (
-    "SliceThickness",
-    "ImagePositionPatient",
-    "ImageOrientationPatient",
-    "SliceLocation",
-    "PixelSpacing",
-    "RescaleIntercept",
+CONSTANT_IN_ITEMS = (
+    "RadionuclideTotalDose",
+    "RadionuclideHalfLife",
+    "RadiopharmaceuticalStartTime",
+    "RadiopharmaceuticalStartDateTime",
 )
-_SHOWN: Final = 4
 
 
-def mixed_values(instances: Sequence[Instance], where: str) -> tuple[Finding, ...]:
-    """Return MIXED_VALUES for each attribute that differs, with values and slices, and PATIENTS_MIXED."""
+def differing_values(instances: Sequence[Attributes], vendor: str) -> tuple[Finding, ...]:
+    """Return a refusal for every attribute that is one per series and differs between slices.
+
+    Parameters
+    ----------
+    vendor
+        As `petquant.dicom.vendors.vendor_of` names it; private attributes are compared as well.
+    """
+    first = instances[0]
     findings = []
-    for keyword in _SAME:
-        groups = _groups(instances, TAG[keyword])
-        if len(groups) > 1:
-            findings.append(
-                Finding(
-                    code="MIXED_VALUES",
-                    found=f"{keyword} {tag_words(TAG[keyword])} has {len(groups)} values: {_listed(groups)}",
-                    expected="one value in all slices",
-                    remedy="separate the files",
-                    where=where,
-                    keyword=keyword,
-                    tag=tag_words(TAG[keyword]),
-                )
-            )
-    return (*findings, *_mixed_patients(instances, where))
+    for tag in [*(TAG[keyword] for keyword in CONSTANT), *_private(instances, vendor)]:
+        raw = first.values.get(tag)
+        if all(other.values.get(tag) == raw for other in instances):
+            continue
+        values = Counter(_comparable(other.text(tag)) for other in instances)
+        if len(values) > 1:
+            findings.append(_differs(KEYWORD.get(tag, "private"), tag, values))
+    return (*findings, *_differing_items(instances))
 
 
-def _groups(instances: Sequence[Instance], tag: int) -> dict[str, list[Instance]]:
-    """Return the instances by value as text; numbers that are close are one value."""
-    by_bytes: dict[bytes, list[Instance]] = {}
-    for instance in instances:
-        by_bytes.setdefault(instance.values.get(tag, b""), []).append(instance)
-    groups: dict[str, list[Instance]] = {}
-    for members in by_bytes.values():
-        words = _value_words(members[0], tag)
-        known = next((other for other in groups if _are_close(other, words)), words)
-        groups.setdefault(known, []).extend(members)
-    return groups
+def _private(instances: Sequence[Attributes], vendor: str) -> tuple[int, ...]:
+    """Return the private tags that are understood in any slice; slices with the same ones count once."""
+    alike = {tuple(tag for tag in one.values if tag >> 16 & 1): one for one in instances}
+    return tuple(dict.fromkeys(tag for one in alike.values() for tag in private_tags(one, vendor=vendor)))
 
 
-def _value_words(instance: Instance, tag: int) -> str:
-    if VR[tag] == "US":
-        number = instance.integer(tag)
-        return "absent" if number is None else str(number)
-    return instance.text(tag) or "absent"
+def _differing_items(instances: Sequence[Attributes]) -> list[Finding]:
+    sequence = TAG["RadiopharmaceuticalInformationSequence"]
+    raw = instances[0].values.get(sequence)
+    if all(other.values.get(sequence) == raw for other in instances):
+        return []
+    distinct = {other.values.get(sequence, b""): items_of(other) for other in instances}
+    findings = []
+    for keyword in CONSTANT_IN_ITEMS:
+        by_bytes = {
+            key: " and ".join(_comparable(item.text(ITEM[keyword])) for item in items)
+            for key, items in distinct.items()
+        }
+        values = Counter(by_bytes[other.values.get(sequence, b"")] for other in instances)
+        if len(values) > 1:
+            findings.append(_differs(keyword, ITEM[keyword], values))
+    return findings
 
 
-def _are_close(one: str, other: str) -> bool:
-    if one == other:
-        return True
-    try:
-        a = np.array([float(part) for part in one.split("\\")])
-        b = np.array([float(part) for part in other.split("\\")])
-    except ValueError:
-        return False
-    return a.shape == b.shape and bool(np.abs(a - b).max() <= _CLOSE)
+def _comparable(text: str) -> str:
+    number = finite(text)
+    return text if number is None else f"{number!r}"
 
 
-def _listed(groups: dict[str, list[Instance]]) -> str:
-    parts = [
-        f"{value} in {len(members)} slices ({place_words(members[0])})"
-        for value, members in list(groups.items())[:_SHOWN]
-    ]
-    return "; ".join(parts) + (" ..." if len(groups) > _SHOWN else "")
-
-
-def _mixed_patients(instances: Sequence[Instance], where: str) -> tuple[Finding, ...]:
-    """Return PATIENTS_MIXED without saying who they are."""
-    identity: tuple[tuple[str, Callable[[Instance], tuple[str, ...]]], ...] = (
-        (
-            "PatientID",
-            lambda one: (one.text(TAG["PatientID"]), one.text(TAG["IssuerOfPatientID"])),
-        ),
-        ("PatientBirthDate", lambda one: (one.text(TAG["PatientBirthDate"]),)),
-        ("StudyInstanceUID", lambda one: (one.text(TAG["StudyInstanceUID"]),)),
+def _differs(keyword: str, tag: int, values: Counter[str]) -> Finding:
+    listed = ", ".join(f"{value or 'missing'} on {n} slices" for value, n in values.most_common())
+    return Finding(
+        code="MIXED_VALUES",
+        found=listed,
+        expected="one value for the series",
+        remedy="separate the files",
+        keyword=keyword,
+        tag=tag_words(tag),
     )
-    findings = []
-    for keyword, key in identity:
-        firsts: dict[tuple[str, ...], Instance] = {}
-        for instance in instances:
-            firsts.setdefault(key(instance), instance)
-        if len(firsts) > 1:
-            places = "; ".join(place_words(instance) for instance in list(firsts.values())[:_SHOWN])
-            findings.append(
-                Finding(
-                    code="PATIENTS_MIXED",
-                    found=f"{len(firsts)} values of {keyword} {tag_words(TAG[keyword])}: {places}",
-                    expected="one patient and one study",
-                    remedy="separate the files",
-                    where=where,
-                    keyword=keyword,
-                    tag=tag_words(TAG[keyword]),
-                )
-            )
-    return tuple(findings)
-
-
-def not_finite(instances: Sequence[Instance], where: str) -> tuple[Finding, ...]:
-    """Return VALUE_NOT_FINITE for each attribute of geometry or scale that holds what is no finite number."""
-    findings = []
-    for keyword in _NUMBERS:
-        tag = TAG[keyword]
-        checked: dict[bytes, bool] = {}
-        wrong = [instance for instance in instances if not _is_finite(instance, tag, checked)]
-        if wrong:
-            others = f" (and {len(wrong) - 1} more files)" if len(wrong) > 1 else ""
-            findings.append(
-                Finding(
-                    code="VALUE_NOT_FINITE",
-                    found=f"{keyword} {tag_words(tag)} = {wrong[0].text(tag)!r} in {wrong[0].path}{others}",
-                    expected="finite numbers",
-                    remedy="export the file again",
-                    where=where,
-                    keyword=keyword,
-                    tag=tag_words(tag),
-                )
-            )
-    return tuple(findings)
-
-
-def _is_finite(instance: Instance, tag: int, checked: dict[bytes, bool]) -> bool:
-    value = instance.values.get(tag)
-    if value is None:
-        return True
-    if value not in checked:
-        try:
-            checked[value] = all(math.isfinite(number) for number in instance.numbers(tag))
-        except ValueError:
-            checked[value] = False
-    return checked[value]
-
-
-def place_words(instance: Instance) -> str:
-    """Return which slice it is, for a person: InstanceNumber and path."""
-    return f"instance {instance.text(TAG['InstanceNumber']) or 'without number'}, {instance.path}"
