@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from petquant.dicom.folder import look_into
+from petquant.dicom.habit import Habits
 from petquant.dicom.limits import DEFAULT_LIMITS, Limits
 from petquant.dicom.scan import Instance, scan_file
 from petquant.dicom.series import Series, merged, series_of
@@ -62,10 +63,11 @@ def index(
     groups: dict[tuple[bytes, bytes], list[Instance]] = {}
     damaged: list[Instance] = []
     errors: list[PetquantError] = []
+    habits = Habits()
     series_tag, study_tag = TAG["SeriesInstanceUID"], TAG["StudyInstanceUID"]
     for file in folder.files:
         try:
-            instance = scan_file(file, limits)
+            instance = scan_file(file, limits, habits)
         except (UnreadableInput, LimitReached) as error:
             errors.append(error)
             continue

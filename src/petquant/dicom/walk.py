@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from petquant.dicom.elements import KEEP, LONG, LONG_VALUE, SKIP, UNDEFINED, Damage, Encoding, Head, Window
+from petquant.dicom.habit import Habit, stop_tag
 from petquant.dicom.limits import Limits
 from petquant.dicom.nesting import value_end
 from petquant.dicom.representation import as_listed
@@ -18,8 +19,6 @@ from petquant.errors import Finding, LimitReached
 __all__ = ["Walk", "walk"]
 
 _MODALITY: Final = TAG["Modality"]
-_AFTER_IDENTITY: Final = TAG["SeriesNumber"] + 1
-_NEVER: Final = 1 << 32
 _COUNTED_BYTES: Final = 65_536
 
 
@@ -35,6 +34,8 @@ class Walk:
         Where the pixels lie; length -1 when they are encapsulated; tag 0 without pixels.
     findings
         Irregularities that leave the values certain; still without the path.
+    is_unusual
+        Whether a stretch began as in other files and went on otherwise.
     """
 
     values: dict[int, bytes] = field(default_factory=dict)
@@ -42,9 +43,12 @@ class Walk:
     pixel_offset: int = 0
     pixel_length: int = 0
     findings: list[Finding] = field(default_factory=list)
+    is_unusual: bool = False
 
 
-def walk(window: Window, start: int, encoding: Encoding, limits: Limits, seen: Walk) -> None:
+def walk(  # noqa: PLR0917
+    window: Window, start: int, encoding: Encoding, limits: Limits, habit: Habit, seen: Walk
+) -> None:
     """Walk over the data set that begins at `start`, and note in `seen` what is there.
 
     A data set whose Modality is not PT is left after its series number. When it raises, `seen` holds what
@@ -55,23 +59,34 @@ def walk(window: Window, start: int, encoding: Encoding, limits: Limits, seen: W
     Damage
         When the data set cannot be read for certain.
     """
-    if not _walk_ascending(window, start, encoding, limits, seen):
+    if not _walk_ascending(window, start, encoding, limits, habit, seen):
         seen.values.clear()
         seen.findings.clear()
         _walk_any_order(window, start, encoding, limits, seen, tags=set())
+    elif (habit.is_new or (seen.is_unusual and habit.is_to_be_learned)) and not seen.findings:
+        habit.learn(window, start, encoding, limits, seen.values)
     if seen.pixel_length > 0 and window.size - seen.pixel_offset - seen.pixel_length > 1:
         _walk_tail(window, encoding, limits, seen)
 
 
-def _walk_ascending(  # noqa: C901, PLR0912 - the one loop that runs over every element of every file
-    window: Window, start: int, encoding: Encoding, limits: Limits, seen: Walk
+def _walk_ascending(  # noqa: C901, PLR0912, PLR0917 - the one loop that runs over every element of every file
+    window: Window, start: int, encoding: Encoding, limits: Limits, habit: Habit, seen: Walk
 ) -> bool:
     """Walk as fast as may be; return False when the tags do not ascend."""
+    stretch_of = habit.stretches.get
     memo_get, long_length, values = encoding.memo.get, encoding.long_length, seen.values
     buffer, base = window.buffer, window.base
-    at, last, stop = start - base, -1, _NEVER
+    at, last, stop = start - base, -1, stop_tag(b"")
     while True:
         first = buffer[at : at + 8]
+        stretch = stretch_of(first)
+        if stretch is not None:
+            if last < stretch.first and buffer.startswith(stretch.content, at):
+                values.update(stretch.values)
+                at += len(stretch.content)
+                last = stretch.last
+                continue
+            seen.is_unusual = True
         entry = memo_get(first)
         if entry is None:
             if len(first) < 8:
@@ -106,8 +121,8 @@ def _walk_ascending(  # noqa: C901, PLR0912 - the one loop that runs over every 
                 return True
             buffer, base = window.buffer, window.base
             at = end - base
-            if tag == _MODALITY and values[tag].strip(b" \0") != b"PT":
-                stop = _AFTER_IDENTITY
+            if tag == _MODALITY:
+                stop = stop_tag(values[tag])
         last = tag
 
 
