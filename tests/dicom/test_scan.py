@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
@@ -16,8 +17,10 @@ from pydicom.sequence import Sequence
 from petquant.dicom.attributes import Attributes
 from petquant.dicom.habit import Habits
 from petquant.dicom.limits import Limits
+from petquant.dicom.pydicom_today import pydicom_of_today
 from petquant.dicom.scan import Instance, scan_file
 from petquant.dicom.tags import KEYWORD, TAG, VR, is_private_of_interest
+from petquant.dicom.witness import confirm
 from petquant.errors import LimitReached, PetquantError, UnreadableInput
 
 PIXELS = 0x7FE00010
@@ -362,6 +365,23 @@ def test_text_and_numbers_are_read_without_padding():
     assert (values.text(4), values.texts(4), values.numbers(9), values.integer(9)) == ("", [], [], None)
     with pytest.raises(ValueError, match="1_0"):
         values.numbers(5)
+
+
+@pytest.mark.parametrize("syntax", ["explicit", "implicit", "deflated", "big_endian", "rle"])
+def test_pydicom_confirms_what_was_read_and_nothing_else(syntax, datasets, tmp_path):
+    datasets[0].SeriesDescription = ""
+    instance = scan(tmp_path / "file.dcm", file_bytes(datasets[0], transfer_syntax=syntax))
+    confirm(instance)
+    weight = {TAG["PatientWeight"]: b"71"}
+    with pytest.raises(UnreadableInput, match="PatientWeight"):
+        confirm(replace(instance, values=instance.values | weight))
+
+
+def test_an_old_pydicom_is_refused(monkeypatch):
+    monkeypatch.setattr(pydicom, "__version__", "2.4.4")
+    with pytest.raises(UnreadableInput) as caught:
+        pydicom_of_today()
+    assert caught.value.findings[0].code == "DEPENDENCY_TOO_OLD"
 
 
 def outcome(path: Path, habits: Habits | None) -> object:

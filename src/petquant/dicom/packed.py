@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petquant.dicom.pixel_format import PixelFormat
+from petquant.dicom.pydicom_today import pydicom_of_today
 from petquant.dicom.scan import Instance
 from petquant.dicom.transfer_syntax import LOSSLESS
-from petquant.dicom.witness import pydicom_of_today
 from petquant.errors import UnreadableInput
 
 __all__ = ["unpacked"]

@@ -11,8 +11,8 @@ import struct
 from typing import Final
 
 from petquant.dicom.elements import TEXT_VRS, Damage, Encoding, Head
+from petquant.dicom.pydicom_today import pydicom_of_today
 from petquant.dicom.tags import VR
-from petquant.dicom.witness import pydicom_of_today
 
 __all__ = ["as_listed"]
 

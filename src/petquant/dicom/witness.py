@@ -1,38 +1,59 @@
-"""A witness is pydicom, asked about one header that our own walk has read; it is imported when first asked.
-
-Whatever the walk does not read itself (sequences in big endian, packed pixels) goes through it as well.
-"""
+"""A witness is pydicom, asked about one header that our own walk has read."""
 
 from __future__ import annotations
 
-import importlib
-from types import ModuleType
-from typing import Final
+from typing import Any
 
+from petquant.dicom.pydicom_today import pydicom_of_today
+from petquant.dicom.scan import Instance
+from petquant.dicom.tags import KEYWORD, VR, tag_words
 from petquant.errors import UnreadableInput
 
-__all__ = ["pydicom_of_today"]
-
-_SAFE_VERSION: Final = (3, 0, 2)  # CVE-2026-32711 in earlier ones
+__all__ = ["confirm"]
 
 
-def pydicom_of_today() -> ModuleType:
-    """Return pydicom with its readers and writers.
+def confirm(instance: Instance) -> None:
+    """Read the header of one file with pydicom as well, and compare every value.
+
+    One header of a series is enough: the others were read by the same walk. It costs the import of pydicom,
+    a tenth of a second, which is why the walk itself does without. Files without meta header are not shown to
+    pydicom, which would have to be told to guess.
 
     Raises
     ------
     UnreadableInput
-        When the installed pydicom is older than is safe; a dependency can pull it back.
+        When pydicom reads another value, or cannot read the file.
     """
-    pydicom = importlib.import_module("pydicom")
-    for name in ("encaps", "filebase", "filereader", "filewriter", "pixels"):
-        importlib.import_module(f"pydicom.{name}")
-    version = tuple(int(part) for part in pydicom.__version__.split(".")[:3] if part.isdigit())
-    if version < _SAFE_VERSION:
+    pydicom = pydicom_of_today()
+    if "NO_META_HEADER" in _codes(instance):
+        return
+    try:
+        theirs = pydicom.dcmread(instance.path, stop_before_pixels=True)
+        differing = [tag for tag in instance.values if not _agree(instance, tag, theirs)]
+    except Exception as error:
         raise UnreadableInput.of(
-            "DEPENDENCY_TOO_OLD",
-            f"pydicom {pydicom.__version__}",
-            expected="pydicom 3.0.2 or later",
-            remedy="upgrade pydicom",
+            "FILE_NOT_UNDERSTOOD", f"pydicom does not read it: {error}", path=instance.path
+        ) from error
+    if differing:
+        names = ", ".join(f"{KEYWORD.get(tag, '')} {tag_words(tag)}".strip() for tag in differing[:4])
+        raise UnreadableInput.of(
+            "FILE_NOT_UNDERSTOOD", f"pydicom reads other values of {names}", path=instance.path
         )
-    return pydicom
+
+
+def _codes(instance: Instance) -> set[str]:
+    return {finding.code for finding in instance.findings}
+
+
+def _agree(instance: Instance, tag: int, theirs: Any) -> bool:
+    if tag not in theirs:
+        return False
+    if VR.get(tag) == "SQ":
+        return len(instance.items(tag)) == len(theirs[tag].value)
+    raw = theirs.get_item(tag).value  # bytes, unless pydicom needed the value itself
+    if VR.get(tag) == "US":
+        return bool(instance.integer(tag) == theirs[tag].value)
+    if isinstance(raw, bytes):
+        return raw == instance.values[tag] or "VALUE_IRREGULAR" in _codes(instance)
+    words = raw if isinstance(raw, str) else "\\".join(raw or [])
+    return instance.text(tag) == words
