@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from itertools import pairwise
 from types import FrameType
 from typing import Annotated
 
 import typer
 
 from petquant_cli import check, convert, demo, info, lock, suv
+from petquant_cli.command import PlainCommand, PlainGroup
 from petquant_cli.messages import MESSAGES
 
 __all__ = ["app", "main"]
@@ -19,13 +21,14 @@ USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
 
 app = typer.Typer(
     name="petquant",
+    cls=PlainGroup,
     help="PET/CT scans into numbers that people may rely on. For research use only.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 for _module in (suv, check, convert, info, lock, demo):
-    app.command(name=_module.__name__.rpartition(".")[2])(_module.run)
+    app.command(name=_module.__name__.rpartition(".")[2], cls=PlainCommand)(_module.run)
 
 # what an unknown option or a missing argument raises
 UsageMistake: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
@@ -64,8 +67,7 @@ def main() -> None:
 
 
 def _asks_for_json(arguments: list[str]) -> bool:
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
-    return any(a == "--messages=json" or (a == "--messages" and b == "json") for a, b in pairs)
+    return "--messages=json" in arguments or ("--messages", "json") in pairwise(arguments)
 
 
 def _run() -> int:
@@ -78,7 +80,8 @@ def _run() -> int:
         code = error.exit_code
         cause: BaseException = error
     except UsageMistake as error:
-        MESSAGES.line("USAGE", f"{_words(error)} See petquant --help.", exit_code=USAGE)
+        if _words(error):  # without arguments the help was shown, and there is nothing more to say
+            MESSAGES.line("USAGE", f"{_words(error)} See petquant --help.", exit_code=USAGE)
         code, cause = USAGE, error
     except BrokenPipeError:
         return 0

@@ -93,6 +93,18 @@ def test_quantifying_imports_neither_nibabel_nor_scipy_nor_simpleitk():
     assert not set(json.loads(run.stdout)) & {"nibabel", "scipy", "SimpleITK"}
 
 
+def test_a_command_converts_its_options_without_a_validation_library():
+    code = (
+        "import json, sys; from petquant_cli.main import app\n"
+        "try: app(['suv', 'nowhere', '--roi', 'nothing', '--weight-kg', '70'], standalone_mode=False)\n"
+        "except Exception as error: print(error)\n"
+        "print(json.dumps(sorted(m for m in sys.modules if '.' not in m)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "PATH_NOT_FOUND" in run.stdout
+    assert "pydantic" not in json.loads(run.stdout.splitlines()[-1])
+
+
 def test_the_version_is_said_once():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == petquant.__version__
