@@ -50,10 +50,11 @@ class Attributes:
         ValueError
             When a part is no number.
         """
-        texts = self.texts(tag)
-        if any("_" in text for text in texts):  # 1_000 is a number to Python alone
+        value = self.values.get(tag, b"")
+        if b"_" in value:  # 1_000 is a number to Python alone
             raise ValueError(f"{self.text(tag)!r} is no decimal string")
-        return [float(text) for text in texts]
+        text = value.strip(_PADDING)
+        return [float(part) for part in text.split(b"\\")] if text else []
 
     def integer(self, tag: int) -> int | None:
         """Return the number of a US; None when it is absent or not of two bytes."""

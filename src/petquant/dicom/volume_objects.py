@@ -32,6 +32,9 @@ _IMAGE_TYPE_KINDS: Final = (
     ("FUSION", "fused picture"),
     ("FUSED", "fused picture"),
 )
+_TELLING: Final = tuple(
+    TAG[keyword] for keyword in ("SOPClassUID", "Modality", "SeriesType", "ImageType", "SamplesPerPixel")
+)
 _REFORMATTED: Final = ("REFORMATTED", "MPR", "CORONAL", "SAGITTAL", "OBLIQUE")
 
 
@@ -42,8 +45,12 @@ def volume_objects(series: Series) -> tuple[Series, tuple[Finding, ...]]:
     is_colour_normal = all(
         (instance.integer(TAG["SamplesPerPixel"]) or 1) > 1 for instance in series.instances
     )
+    known: dict[tuple[object, ...], str] = {}
     for instance in series.instances:
-        kind = _kind(instance, is_colour_normal=is_colour_normal)
+        key = (instance.pixel_tag, *(instance.values.get(tag, b"") for tag in _TELLING))
+        if key not in known:
+            known[key] = _kind(instance, is_colour_normal=is_colour_normal)
+        kind = known[key]
         if kind:
             kinds[kind] += 1
         else:
