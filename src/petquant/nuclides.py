@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 __all__ = ["NUCLIDES", "Nuclide", "average_count_time_s", "decay_factor", "nuclide_by_code", "nuclides_in"]
 
@@ -87,18 +88,15 @@ _ELEMENTS = {
 }
 
 
-def _patterns(nuclide: Nuclide) -> re.Pattern[str]:
-    """Return what names `nuclide` in text: 18F, F18, F-18, [18F], ^18^Fluorine, fluorine 18, flourine."""
-    mass, element = re.fullmatch(r"(\d+m?)([A-Z][a-z]?)", nuclide.name).groups()  # type: ignore[union-attr]
+@lru_cache(maxsize=len(NUCLIDES))
+def _pattern(mass: str, element: str) -> re.Pattern[str]:
+    """Return what names a nuclide in text: 18F, F18, F-18, [18F], ^18^Fluorine, fluorine 18."""
     word = _ELEMENTS[element.upper()]
     gap = r"[\s\^\-_\[\]()]*"
     symbol = f"(?:{element}|{word})"
     return re.compile(
         rf"(?<![0-9]){mass}{gap}{symbol}(?![a-z])|(?<![a-z]){symbol}{gap}{mass}(?![0-9])", re.IGNORECASE
     )
-
-
-_NAMED = tuple((nuclide, _patterns(nuclide)) for nuclide in NUCLIDES)
 
 
 def nuclide_by_code(code_value: str) -> Nuclide | None:
@@ -108,7 +106,13 @@ def nuclide_by_code(code_value: str) -> Nuclide | None:
 
 def nuclides_in(text: str) -> tuple[Nuclide, ...]:
     """Return the nuclides that `text` names, such as ``^18^Fluorine``, ``Ga68-PSMA`` or ``[18F]FDG``."""
-    return tuple(nuclide for nuclide, pattern in _NAMED if pattern.search(text))
+    named = []
+    for nuclide in NUCLIDES:
+        element = nuclide.name.lstrip("0123456789m")
+        mass = nuclide.name.removesuffix(element)
+        if mass in text and _pattern(mass, element).search(text):
+            named.append(nuclide)
+    return tuple(named)
 
 
 def decay_factor(elapsed_s: float, half_life_s: float) -> float:

@@ -62,12 +62,13 @@ TRACERS: tuple[Tracer, ...] = (
     ),
 )
 
-_NAMED = tuple((tracer, re.compile(tracer.pattern, re.IGNORECASE)) for tracer in TRACERS)
-
-
 def tracers_in(text: str) -> tuple[Tracer, ...]:
     """Return the tracers that `text` (a name or a code value) means."""
-    return tuple(t for t, pattern in _NAMED if pattern.search(text) or text.strip() in t.codes)
+    return tuple(
+        tracer
+        for tracer in TRACERS
+        if re.search(tracer.pattern, text, re.IGNORECASE) or text.strip() in tracer.codes
+    )
 
 
 def tracer_by_name(name: str) -> Tracer | None:
