@@ -1,6 +1,7 @@
 """A check says of every PET series of a folder whether it can become SUV, and if not, what would be needed.
 
-Headers only; no pixel is read.
+Headers only; no pixel is read. One header of every series is read by pydicom as well, and the two readings
+must agree.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from dataclasses import replace
 from petquant.checked import CheckedSeries
 from petquant.dicom.index import Index, Series, index
 from petquant.dicom.select import select
-from petquant.errors import Finding, Refused
+from petquant.dicom.witness import confirm
+from petquant.errors import Refused
 from petquant.quantify import study_refusals
 from petquant.study import Choices, judge
 
@@ -48,6 +50,7 @@ def _checked(series: Series, found: Index, choices: Choices) -> CheckedSeries:
     try:
         selection = select(replace(found, series=(series,)), allow_nac=choices.allow_nac)
         study = judge(found, selection, choices)
+        confirm(study.stack.instances[0])
     except Refused as refusal:
         return CheckedSeries(series=series, study=None, refusals=refusal.findings, caveats=())
     refusals = study_refusals(study, choices)

@@ -205,14 +205,17 @@ def _lossy(instances: Sequence[Instance], where: str) -> tuple[Finding, ...]:
 
 
 def _count(instances: Sequence[Instance], where: str, *, allow_incomplete: bool) -> tuple[Finding, ...]:
-    """Return a finding when NumberOfSlices is there and another number of slices is."""
+    """Return a finding when NumberOfSlices is there and another number of slices is.
+
+    One slice alone is no volume that could pass for whole; it is flagged and measured as what it is.
+    """
     declared = {instance.integer(TAG["NumberOfSlices"]) for instance in instances} - {None}
     if not declared or declared == {len(instances)}:
         return ()
     listed = ", ".join(str(number) for number in sorted(number for number in declared if number is not None))
     return (
         Finding(
-            code="INCOMPLETE_ALLOWED" if allow_incomplete else "SERIES_INCOMPLETE",
+            code="INCOMPLETE_ALLOWED" if allow_incomplete or len(instances) == 1 else "SERIES_INCOMPLETE",
             found=f"{len(instances)} slices, NumberOfSlices (0054,0081) is {listed}",
             expected=f"{listed} slices",
             remedy="complete the series, or --allow-incomplete",
