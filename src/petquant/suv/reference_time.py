@@ -7,16 +7,26 @@ every witness that would change the SUV by more than 1 % is named.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from petquant.acquisition import Instant
+from petquant.acquisition import Frame, Instant
 from petquant.errors import Finding
 from petquant.nuclides import decay_factor
 from petquant.overrides import moment
-from petquant.suv.witnesses import FAMILIES, TOLERANCE_S, Candidate, Evidence, convention, spread_s, testify
+from petquant.suv.witnesses import (
+    FAMILIES,
+    TOLERANCE_S,
+    Candidate,
+    Evidence,
+    convention,
+    range_behind_one_start_s,
+    spread_s,
+    testify,
+)
 
-__all__ = ["CHOICES", "Verdict", "hear"]
+__all__ = ["CHOICES", "Verdict", "hear", "not_per_bed"]
 
 FLAG_EFFECT = 0.01
 REFUSE_EFFECT = 0.05
@@ -83,19 +93,33 @@ def _remarks(evidence: Evidence, candidates: list[Candidate], earliest: datetime
                 expected=f"not after {earliest}",
             )
         )
-    references = [frame.reference_s for frame in evidence.frames if frame.reference_s is not None]
-    started = [frame.acquired_at for frame in evidence.frames if frame.acquired_at is not None]
-    if started and len(references) == len(evidence.frames) and spread_s(started) <= TOLERANCE_S:
-        range_s = max(references) - min(references)
-        if range_s > TOLERANCE_S:
-            findings.append(
-                Finding(
-                    code="ACQTIME_NOT_PER_BED",
-                    found=f"one acquisition time, {started[0]}, for frame reference times over {range_s:g} s",
-                    expected="one acquisition time a bed",
-                )
-            )
-    return findings
+    return [*findings, *not_per_bed(evidence.frames)]
+
+
+def not_per_bed(frames: Sequence[Frame], *, half_life_s: float | None = None) -> tuple[Finding, ...]:
+    """Return what one acquisition time for all beds means.
+
+    Parameters
+    ----------
+    half_life_s
+        Given where every slice is corrected from its own acquisition time: the beds then differ by up to
+        ``2^(range / T_half) - 1``, which is flagged above 1 % and refused above 5 %.
+    """
+    range_s = range_behind_one_start_s(frames)
+    if range_s <= TOLERANCE_S:
+        return ()
+    found = f"one acquisition time, {frames[0].acquired_at}, for frame reference times over {range_s:g} s"
+    remark = Finding(code="ACQTIME_NOT_PER_BED", found=found, expected="one acquisition time a bed")
+    effect = 0.0 if half_life_s is None else decay_factor(-range_s, half_life_s) - 1.0
+    if effect <= FLAG_EFFECT:
+        return (remark,)
+    doubt = Finding(
+        code="REF_TIME_CONFLICT" if effect <= REFUSE_EFFECT else "REF_TIME_UNRESOLVED",
+        found=f"{found}: beds without decay correction would differ by up to {100 * effect:+.2f} %",
+        expected="the start of acquisition of every bed",
+        remedy="use the decay-corrected series",
+    )
+    return (remark, doubt)
 
 
 def _duration_missing(n: int) -> Finding:

@@ -15,7 +15,7 @@ from petquant.errors import Finding
 from petquant.flags import refusals_of
 from petquant.overrides import Overrides
 from petquant.suv.injection import LONG_LIVED_S, Injection, inject, on_scanner_clock
-from petquant.suv.reference_time import Verdict, hear
+from petquant.suv.reference_time import Verdict, hear, not_per_bed
 from petquant.suv.witnesses import TOLERANCE_S, Evidence
 
 __all__ = ["Timing", "time_series"]
@@ -92,7 +92,8 @@ def time_series(
         provisional_at = earliest_at
     injection = placed(provisional_at)
     if state != "START":
-        findings += () if state != "NONE" else _needed_without_correction(frames)
+        if state == "NONE":
+            findings += (*_needed_without_correction(frames), *not_per_bed(frames, half_life_s=half_life_s))
         return Timing(
             injection=injection,
             verdict=None,

@@ -15,7 +15,16 @@ from statistics import median
 from petquant.acquisition import Frame
 from petquant.nuclides import average_count_time_s
 
-__all__ = ["FAMILIES", "TOLERANCE_S", "Candidate", "Evidence", "convention", "spread_s", "testify"]
+__all__ = [
+    "FAMILIES",
+    "TOLERANCE_S",
+    "Candidate",
+    "Evidence",
+    "convention",
+    "range_behind_one_start_s",
+    "spread_s",
+    "testify",
+]
 
 TOLERANCE_S = 2.0  # valid headers differ by microseconds to 1 s
 EARLIEST_BEFORE_INJECTION_S = 3600.0
@@ -122,6 +131,18 @@ def testify(evidence: Evidence) -> tuple[Candidate, ...]:
 def spread_s(instants: Sequence[datetime]) -> float:
     """Return the seconds between the first and the last of `instants`."""
     return (max(instants) - min(instants)).total_seconds()
+
+
+def range_behind_one_start_s(frames: Sequence[Frame]) -> float:
+    """Return the range of FrameReferenceTime in s where all slices state one acquisition time, else 0.
+
+    Above the tolerance the acquisition time is that of the series and not of the bed, as in many GE series.
+    """
+    started = [frame.acquired_at for frame in frames if frame.acquired_at is not None]
+    references = [frame.reference_s for frame in frames if frame.reference_s is not None]
+    if not started or len(references) < len(frames) or spread_s(started) > TOLERANCE_S:
+        return 0.0
+    return max(references) - min(references)
 
 
 def _plain(id_: str, at: datetime | None, absent: str) -> Candidate:
