@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from petquant.flags import CODES, flags_of, refusals_of
 from petquant.grid import Grid
 from petquant.manifest import verify
 from petquant.measurement import Measurement
-from petquant.metrics import Reference, burden, measure, references, slices_needed
+from petquant.metrics import Burden, Reference, burden, measure, references, slices_needed, without_volumes
 from petquant.quantification import Quantification
 from petquant.roi import Roi, Role
 from petquant.study import Choices, PetStudy, open_study
@@ -77,48 +77,83 @@ def quantify(
     native = opened.volume(keep=slices_needed(opened.grid, [*lesions, *references_]))
     opened.verify_unchanged()
 
-    findings = (*opened.findings, *opened.conversion.findings)
-    if only_ratios:
-        codes = ", ".join(dict.fromkeys(f.code for f in refused))
-        unavailable = Finding(
-            code="SUV_UNAVAILABLE_TBR_VALID",
-            found=f"SUV unavailable ({codes}), TBR valid: ratios are measured on {native.unit}",
-        )
-        volumes = {"none": native.scaled(np.asarray(bed_alignment(opened.conversion)), unit=native.unit)}
-        findings, balance = (*findings, unavailable), None
-    else:
-        volumes = {
-            name: scaled(native, scale)
-            for name in choices.suv_types
-            if (scale := opened.conversion.scale(name)) is not None
-        }
-        balance, plausible = _plausible(native, opened, choices)
-        findings = (*findings, *plausible)
-    _refuse(findings, choices, only_ratios=only_ratios)
-
-    flags = flags_of(findings)
-    measurements: list[Measurement] = []
-    found: list[Reference] = []
-    summary = None
-    for suv_type, volume in volumes.items():
-        of_type = references(volume, references_, lesions)
-        rows = measure(volume, lesions, suv_type=suv_type, conversion_flags=flags, references=of_type)
-        measurements += rows
-        found = found or of_type
-        summary = summary or burden(volume, lesions, rows, with_voxel_distance=False)
-    if summary is None:
-        raise Refused.because(*refused)
-    _refuse_codes(measurements, found, choices)
+    volumes, said, balance = (
+        _native(native, opened, refused) if only_ratios else _suv(native, opened, choices)
+    )
+    findings = (*opened.findings, *opened.conversion.findings, *said)
+    if not only_ratios:
+        _refuse(findings, choices)
+    measured = [
+        _measured(suv_type, volume, lesions, references_, flags_of(findings))
+        for suv_type, volume in volumes.items()
+    ]
+    rows, found, summary = measured[0]
+    _refuse_codes(rows, found, choices)
     return Quantification(
         study=opened,
-        suv_types=tuple(name for name in volumes if name != "none"),
-        measurements=tuple(measurements),
+        suv_types=() if only_ratios else tuple(volumes),
+        measurements=tuple(row for of_type, _, _ in measured for row in of_type),
         references=tuple(found),
         summary=summary.values,
         activity_balance=balance,
         manifest_sha256=locked,
-        findings=findings,
+        findings=(*findings, *_overlap(summary)),
     )
+
+
+def _native(
+    native: Volume, opened: PetStudy, refused: tuple[Finding, ...]
+) -> tuple[dict[str, Volume], tuple[Finding, ...], None]:
+    """Return the volume in its own unit, all slices brought to one time, for ratios alone."""
+    codes = ", ".join(dict.fromkeys(f.code for f in refused))
+    unavailable = Finding(
+        code="SUV_UNAVAILABLE_TBR_VALID",
+        found=f"SUV unavailable ({codes}), TBR valid: ratios are measured on {native.unit}",
+    )
+    aligned = native.scaled(np.asarray(bed_alignment(opened.conversion)), unit=native.unit)
+    return {"none": aligned}, (unavailable,), None
+
+
+def _suv(
+    native: Volume, opened: PetStudy, choices: Choices
+) -> tuple[dict[str, Volume], tuple[Finding, ...], float | None]:
+    """Return a volume for each SUV type, what their totals say, and the activity balance."""
+    scales = [opened.conversion.scale(name) for name in choices.suv_types]
+    volumes = {scale.name: scaled(native, scale) for scale in scales if scale is not None}
+    bw = opened.conversion.scale("bw")
+    if bw is None:
+        return volumes, (), None
+    suv = scaled(native, bw)
+    findings = (*extreme_findings(suv, allow_extreme=choices.allow_extreme), *slice_findings(suv))
+    weight_kg = opened.conversion.weight_kg
+    if weight_kg is None or "SLICE_THICKNESS_MISSING" in flags_of(opened.findings):
+        return volumes, findings, None
+    balance = activity_balance(suv, weight_kg=weight_kg)
+    return volumes, (*findings, *balance_findings(balance, suv)), balance
+
+
+def _measured(
+    suv_type: str, volume: Volume, lesions: list[Roi], backgrounds: list[Roi], flags: tuple[str, ...]
+) -> tuple[list[Measurement], list[Reference], Burden]:
+    """Return the rows of one SUV type, the backgrounds behind their ratios, and the sums."""
+    found = references(volume, backgrounds, lesions)
+    rows = measure(volume, lesions, suv_type=suv_type, conversion_flags=flags, references=found)
+    total = burden(volume, lesions, rows, with_voxel_distance=False)
+    if "SLICE_THICKNESS_MISSING" not in flags:
+        return rows, found, total
+    no_volume = {"tmtv_ml": None, "ttlg_g": None}
+    return (
+        without_volumes(rows),
+        [replace(one, values={**one.values, "volume_ml": None}) for one in found],
+        replace(total, values={**total.values, **no_volume}),
+    )
+
+
+def _overlap(summary: Burden) -> tuple[Finding, ...]:
+    """Return the flag of the sums when lesions share voxels."""
+    if not summary.shared_voxels:
+        return ()
+    return (Finding(code="ROI_OVERLAP", found=f"{summary.shared_voxels} voxels lie in several lesions"),)
 
 
 def study_refusals(opened: PetStudy, choices: Choices) -> tuple[Finding, ...]:
@@ -178,26 +213,8 @@ def scaled(native: Volume, scale: SuvScale) -> Volume:
     return native.scaled(factor, unit=Unit.CM2ML if scale.unit == "cm2/mL" else Unit.GML)
 
 
-def _plausible(
-    native: Volume, opened: PetStudy, choices: Choices
-) -> tuple[float | None, tuple[Finding, ...]]:
-    """Return the activity balance and what the totals of the slices say."""
-    conversion = opened.conversion
-    bw = conversion.scale("bw")
-    if bw is None:
-        return None, ()
-    suv = scaled(native, bw)
-    findings = (*extreme_findings(suv, allow_extreme=choices.allow_extreme), *slice_findings(suv))
-    if conversion.weight_kg is None:
-        return None, findings
-    balance = activity_balance(suv, weight_kg=conversion.weight_kg)
-    return balance, (*findings, *balance_findings(balance, suv))
-
-
-def _refuse(findings: tuple[Finding, ...], choices: Choices, *, only_ratios: bool) -> None:
+def _refuse(findings: tuple[Finding, ...], choices: Choices) -> None:
     """Raise what the voxels themselves, or strict rules, turned into a refusal."""
-    if only_ratios:
-        return
     wanted = {"*", *choices.suv_types}
     refused = [
         f for f in refusals_of(findings, is_strict=choices.is_strict) if wanted.intersection(f.quantities)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from petquant.quantities import REGION_COLUMNS
 from petquant.roi import Roi, Role
 from petquant.volume import Unit, Volume
 
-__all__ = ["measure", "slices_needed"]
+__all__ = ["measure", "slices_needed", "without_volumes"]
 
 BATCH_VOXELS = 2**18  # measured at once
 NO_SUV = "none"  # the SUV type of a volume that could not be converted
@@ -37,6 +38,28 @@ SUV_COLUMNS = (
     "suv_p90",
     "tlg_g",
     *LEVELS,
+)
+# what needs the extent of a voxel along the slice axis
+VOLUME_COLUMNS = (
+    "mtv_ml",
+    "tlg_g",
+    *FRACTIONS,
+    *LEVELS,
+    "suv_peak",
+    "suv_peak_ibsi_global",
+    "suv_peak_ibsi_local",
+    "peak_x_mm",
+    "peak_y_mm",
+    "peak_z_mm",
+    "peak_in_roi_fraction",
+    "peak_in_fov_fraction",
+    "peak_ibsi_sphere_ml",
+)
+VOLUME_FLAGS = (
+    "ROI_SMALLER_THAN_PEAK_SPHERE",
+    "PEAK_EXCEEDS_MAX",
+    "PEAK_SPHERE_CLIPPED_BY_FOV",
+    "THRESHOLD_EMPTY",
 )
 ACTIVITY_COLUMNS = {
     "activity_max_bqml": "suv_max",
@@ -118,6 +141,21 @@ def _batches(rois: Sequence[Roi]) -> Iterator[Sequence[Roi]]:
         voxels += len(roi.voxels)
     if rois:
         yield rois[start:]
+
+
+def without_volumes(rows: Sequence[Measurement]) -> list[Measurement]:
+    """Return rows of a slice whose thickness is not known: no volumes and no sphere, all else as measured."""
+    return [
+        replace(
+            row,
+            values={
+                name: None if name in VOLUME_COLUMNS or name.startswith("tbr_peak_") else value
+                for name, value in row.values.items()
+            },
+            flags=tuple(flag for flag in row.flags if flag not in VOLUME_FLAGS),
+        )
+        for row in rows
+    ]
 
 
 def _rows(
