@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-__all__ = ["checked_format", "existing", "put"]
+__all__ = ["checked_format", "existing", "put", "secret"]
 
 
 def existing(path: Path) -> Path:
@@ -28,6 +28,32 @@ def existing(path: Path) -> Path:
             "PATH_NOT_FOUND", f"{path} does not exist", remedy="give an existing file or folder"
         )
     return path
+
+
+def secret(path: Path) -> bytes:
+    """Return the content of a key file.
+
+    Raises
+    ------
+    UnreadableInput
+        FILE_UNREADABLE.
+    UsageError
+        PATH_NOT_FOUND; OPTION_INVALID, when the file is empty and its pseudonyms anybody's to compute.
+    """
+    from petquant.errors import UnreadableInput, UsageError
+
+    try:
+        content = existing(path).read_bytes()
+    except OSError as error:
+        raise UnreadableInput.of(
+            "FILE_UNREADABLE",
+            error.strerror or str(error),
+            expected="a file that can be read",
+            path=str(path),
+        ) from error
+    if not content.strip():
+        raise UsageError.of("OPTION_INVALID", f"{path} is empty", expected="a file that holds a secret")
+    return content
 
 
 def checked_format(format_: str | None, out: Path | None, formats: tuple[str, ...]) -> str:

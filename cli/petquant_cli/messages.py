@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,8 +33,12 @@ class Messages:
 
     def error(self, error: PetquantError) -> None:
         """Say every cause of an error."""
+        from petquant.flags import CODES
+
         for finding in error.findings:
-            self._say(finding, exit_code=error.exit_code)
+            row = CODES[finding.code]
+            remedy = finding.remedy or row.remedy or ("drop --strict" if row.strict else "")
+            self._say(replace(finding, remedy=remedy), exit_code=error.exit_code)
         if not error.findings:
             self.line("ERROR", error.message, exit_code=error.exit_code)
 

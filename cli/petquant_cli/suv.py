@@ -68,14 +68,14 @@ def run(
 
     from petquant.export.record import Privacy
     from petquant.quantify import quantify
-    from petquant_cli.destination import checked_format, existing
+    from petquant_cli.destination import checked_format, existing, secret
 
     format_ = checked_format(format_, out, FORMATS)
     privacy = Privacy(
         with_identifiers=with_identifiers,
         has_hashed_uids=hash_uids,
         has_roi_names=_has_names(roi_names),
-        key=None if pseudonym_key is None else existing(pseudonym_key).read_bytes(),
+        key=None if pseudonym_key is None else secret(pseudonym_key),
     )
     quantification = quantify(
         existing(study),

@@ -84,13 +84,24 @@ def read_names(path: Path | str) -> dict[int, str]:
     UsageError
         PATH_NOT_FOUND.
     UnreadableInput
-        SIDECAR_INVALID.
+        FILE_UNREADABLE, SIDECAR_INVALID.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise UsageError.of("PATH_NOT_FOUND", "does not exist", path=str(path))
+    if not path.is_file():
+        raise _names_invalid(path, "no regular file")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        content = path.read_bytes()
+    except OSError as error:
+        raise UnreadableInput.of(
+            "FILE_UNREADABLE",
+            error.strerror or str(error),
+            expected="a file that can be read",
+            path=str(path),
+        ) from error
+    try:
+        text = content.decode("utf-8-sig")
         if text.lstrip().startswith("{"):
             pairs = list(json.loads(text).items())
         else:
@@ -99,7 +110,7 @@ def read_names(path: Path | str) -> dict[int, str]:
             of_label, of_name = head.index("label"), head.index("name")
             pairs = [(row[of_label], row[of_name]) for row in rows[1:]]
         names = {int(label): name for label, name in pairs}
-    except (OSError, ValueError, IndexError, AttributeError, RecursionError, csv.Error) as error:
+    except (ValueError, IndexError, AttributeError, RecursionError, csv.Error) as error:
         raise _names_invalid(path, str(error)) from error
     if len(names) < len(pairs) or not all(isinstance(name, str) for name in names.values()):
         raise _names_invalid(path, "a label with two names, or a name that is no text")

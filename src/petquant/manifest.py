@@ -43,12 +43,7 @@ def verify(study: str | os.PathLike[str], manifest: str | os.PathLike[str]) -> s
         MANIFEST_MISMATCH, one finding for each file that is changed, missing or new.
     """
     root = Path(study)
-    try:
-        content = Path(manifest).read_bytes()
-    except OSError as error:
-        raise UnreadableInput.of(
-            "SIDECAR_INVALID", f"{manifest} cannot be read: {error.strerror}", path=str(manifest)
-        ) from error
+    content = _content(Path(manifest))
     expected = {}
     for line in content.decode("utf-8", "surrogateescape").splitlines():
         match = _LINE.fullmatch(line)
@@ -71,6 +66,26 @@ def verify(study: str | os.PathLike[str], manifest: str | os.PathLike[str]) -> s
     if problems:
         raise _mismatch(sorted(problems), str(manifest))
     return hashlib.sha256(content).hexdigest()
+
+
+def _content(manifest: Path) -> bytes:
+    if not manifest.is_file():
+        raise UnreadableInput.of(
+            "SIDECAR_INVALID",
+            "no regular file",
+            expected="what petquant lock wrote",
+            path=str(manifest),
+        )
+    try:
+        return manifest.read_bytes()
+    except OSError as error:
+        raise _unreadable(manifest, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> PetquantError:
+    return UnreadableInput.of(
+        "FILE_UNREADABLE", error.strerror or str(error), expected="a file that can be read", path=str(path)
+    )
 
 
 def _mismatch(problems: list[str], manifest: str) -> PetquantError:
@@ -106,6 +121,4 @@ def _sha256(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise UnreadableInput.of(
-            "FILE_UNREADABLE", f"{path} cannot be read: {error.strerror}", path=str(path)
-        ) from error
+        raise _unreadable(path, error) from error

@@ -64,7 +64,7 @@ def test_strays_are_counted_by_kind(study):
     (study / "empty").touch()
     (study / "DICOMDIR").write_bytes(b"never opened")
     found = index(study)
-    assert found.strays == {"not DICOM": 3, "empty": 1, "DICOMDIR": 1}
+    assert found.strays == {"not DICOM": 2, "PDF": 1, "empty": 1, "DICOMDIR": 1}
     assert codes(found) == ["STRAY_FILES"]
     assert len(found.series[0].instances) == 8
 

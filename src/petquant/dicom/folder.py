@@ -10,10 +10,14 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from petquant.errors import Finding, UnreadableInput, UsageError
 
-__all__ = ["Folder", "look_into"]
+__all__ = ["LINK_OUT", "Folder", "look_into"]
+
+LINK_OUT: Final = "link out of the folder"
+_SPECIAL: Final = "special file"
 
 
 @dataclass(slots=True)
@@ -41,9 +45,9 @@ class Folder:
 
     def findings(self) -> tuple[Finding, ...]:
         """Return one finding for what was not opened, and one for what was ignored."""
-        codes = {"special file": "NOT_A_REGULAR_FILE", "link out of the folder": "SYMLINK_NOT_FOLLOWED"}
+        codes = {_SPECIAL: "NOT_A_REGULAR_FILE", LINK_OUT: "SYMLINK_NOT_FOLLOWED"}
         findings = [
-            Finding(code=code, found=f"{self.strays[kind]}, the first at {self.firsts[kind]}")
+            Finding(code=code, found=f"{self.strays[kind]} {kind}, the first at {self.firsts[kind]}")
             for kind, code in codes.items()
             if self.strays[kind]
         ]
@@ -70,7 +74,7 @@ def look_into(path: str, *, follow_symlinks: bool) -> Folder:
         folder.files.append(path)
         return folder
     if not Path(path).is_dir():
-        folder.pass_over("special file", path)
+        folder.pass_over(_SPECIAL, path)
         return folder
     root = os.path.realpath(path)
     seen: set[tuple[int, int]] = set()
@@ -104,11 +108,11 @@ def _list(
         elif is_link and _is_within(entry.path, root):
             folder.pass_over("link within the folder", entry.path)
         elif is_link and not follow_symlinks:
-            folder.pass_over("link out of the folder", entry.path)
+            folder.pass_over(LINK_OUT, entry.path)
         elif entry.is_dir():
             folders.append(entry.path)
         elif not entry.is_file():
-            folder.pass_over("special file", entry.path)
+            folder.pass_over(_SPECIAL, entry.path)
         elif entry.name.upper() == "DICOMDIR":
             folder.pass_over("DICOMDIR", entry.path)
         else:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
-from petquant.dicom.folder import look_into
+from petquant.dicom.folder import LINK_OUT, Folder, look_into
 from petquant.dicom.habit import Habits
 from petquant.dicom.limits import DEFAULT_LIMITS, Limits
 from petquant.dicom.scan import Instance, scan_file
 from petquant.dicom.series import Series, merged, series_of
+from petquant.dicom.strays import CONTAINERS, FORMATS, kind_of
 from petquant.dicom.tags import TAG
 from petquant.errors import Finding, LimitReached, PetquantError, UnreadableInput
 
@@ -72,7 +72,7 @@ def index(
             errors.append(error)
             continue
         if instance is None:
-            folder.pass_over("empty" if Path(file).stat().st_size == 0 else "not DICOM", file)
+            folder.pass_over(kind_of(file), file)
             continue
         uid = instance.values.get(series_tag, b"").rstrip(b" \0")
         if any(finding.code == "FILE_DAMAGED" for finding in instance.findings):
@@ -83,7 +83,7 @@ def index(
     if errors:
         raise _all_of(errors)
     if not groups and not damaged:
-        raise _nothing(path, folder.findings(), has_files=bool(folder.files))
+        raise _nothing(folder, path)
     series = [series_of(instances) for instances in groups.values()]
     return Index(
         path=path,
@@ -107,14 +107,24 @@ def _all_of(errors: list[PetquantError]) -> PetquantError:
     return kind.because(*findings[:_SHOWN])
 
 
-def _nothing(path: str, findings: tuple[Finding, ...], *, has_files: bool) -> UnreadableInput:
-    passed_over = "; ".join(finding.found for finding in findings)
-    code, found = ("NO_DICOM", "no DICOM image") if has_files else ("NO_FILES", "no file")
+def _nothing(folder: Folder, path: str) -> UnreadableInput:
+    """Return the error when there is no DICOM, by what there is instead."""
+    passed_over = "; ".join(finding.found for finding in folder.findings())
+    code, found, remedy = "NO_FILES", "no file", "give the folder of the study"
+    if folder.files:
+        code, found = "NO_DICOM", "no DICOM image"
+    kinds = set(folder.strays)
+    if folder.files and kinds <= set(CONTAINERS.values()):
+        code, remedy = "COMPRESSION_UNSUPPORTED", "unpack it first"
+    elif folder.files and kinds <= set(FORMATS.values()):
+        code = "FORMAT_UNSUPPORTED"
+    elif LINK_OUT in kinds:
+        remedy = "--follow-symlinks follows links that leave the folder"
     finding = Finding(
         code=code,
         found=f"{found} ({passed_over})" if passed_over else found,
-        expected="a PET series",
-        remedy="give the folder of the study",
+        expected="a PET series in DICOM files",
+        remedy=remedy,
         path=path,
     )
     return UnreadableInput(finding.sentence(), (finding,))
