@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import signal
 import sys
 from itertools import pairwise
+from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
@@ -17,7 +20,9 @@ from petquant_cli.messages import MESSAGES
 
 __all__ = ["app", "main"]
 
-USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
+USAGE, NOT_WRITTEN, LIMIT, INTERNAL, INTERRUPTED = 2, 6, 7, 70, 130
+NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO}  # what a write can meet
+READER_LEFT = 1  # how typer and rich leave when nobody reads stdout any more
 
 app = typer.Typer(
     name="petquant",
@@ -55,15 +60,33 @@ def _about(
 
 def main() -> None:
     """Run the command line and leave with its exit code (reliability.md section 1)."""
+    _open_streams()
     signal.signal(signal.SIGTERM, _terminated)
     MESSAGES.is_json = _asks_for_json(sys.argv[1:])
     MESSAGES.is_debug = "--debug" in sys.argv[1:]
     code = _run()
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = code if isinstance(error, BrokenPipeError) else _not_written(error)
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Let words go nowhere where a stream is closed, and no character be one that it cannot carry."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for the whole run
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _not_written(error: OSError) -> int:
+    text = f"stdout could not be written: {error.strerror}; what stands there is not complete"
+    MESSAGES.line("OUTPUT_FAILED", text, exit_code=NOT_WRITTEN)
+    return NOT_WRITTEN
 
 
 def _asks_for_json(arguments: list[str]) -> bool:
@@ -71,35 +94,45 @@ def _asks_for_json(arguments: list[str]) -> bool:
 
 
 def _run() -> int:
-    from petquant.errors import PetquantError
-
     try:
         return app(standalone_mode=False) or 0
-    except PetquantError as error:
-        MESSAGES.error(error)
-        code = error.exit_code
-        cause: BaseException = error
-    except UsageMistake as error:
-        if _words(error):  # without arguments the help was shown, and there is nothing more to say
-            MESSAGES.line("USAGE", f"{_words(error)} See petquant --help.", exit_code=USAGE)
-        code, cause = USAGE, error
     except BrokenPipeError:
         return 0
-    except MemoryError as error:
-        text = "the memory of this machine does not suffice; crop the scan or use a larger machine"
-        MESSAGES.line("MEMORY_EXHAUSTED", text, exit_code=7)
-        code, cause = 7, error
-    except (KeyboardInterrupt, typer.Abort) as error:
-        code, cause = INTERRUPTED, error
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a code, never a traceback
-        text = f"{type(error).__name__}: {error}; please report it with the output of --debug"
-        MESSAGES.line("INTERNAL", text, exit_code=INTERNAL)
-        code, cause = INTERNAL, error
-    if MESSAGES.is_debug:
-        import traceback
+    except SystemExit as left:
+        if left.code != READER_LEFT:
+            raise
+        return 0
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a code, never a traceback
+        code = _said(error)
+        if MESSAGES.is_debug:
+            import traceback
 
-        traceback.print_exception(cause)
-    return code
+            traceback.print_exception(error)
+        return code
+
+
+def _said(error: BaseException) -> int:
+    """Say what went wrong, and return the exit code for it."""
+    from petquant.errors import PetquantError
+
+    if isinstance(error, PetquantError):
+        MESSAGES.error(error)
+        return error.exit_code
+    if isinstance(error, UsageMistake):
+        if _words(error):  # without arguments the help was shown, and there is nothing more to say
+            MESSAGES.line("USAGE", f"{_words(error)} See petquant --help.", exit_code=USAGE)
+        return USAGE
+    if isinstance(error, MemoryError):
+        text = "the memory of this machine does not suffice; crop the scan or use a larger machine"
+        MESSAGES.line("MEMORY_EXHAUSTED", text, exit_code=LIMIT)
+        return LIMIT
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return INTERRUPTED
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return _not_written(error)
+    text = f"{type(error).__name__}: {error}; please report it with the output of --debug"
+    MESSAGES.line("INTERNAL", text, exit_code=INTERNAL)
+    return INTERNAL
 
 
 def _words(mistake: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -80,10 +81,9 @@ class Messages:
         self._write(json.dumps(record))
 
     def _write(self, line: str) -> None:
-        try:
+        with suppress(OSError):  # a stderr that cannot be written takes nothing from the exit code
             sys.stderr.write(line + "\n")
-        except UnicodeEncodeError:
-            sys.stderr.write(line.encode("ascii", "backslashreplace").decode("ascii") + "\n")
+            sys.stderr.flush()
 
 
 MESSAGES = Messages()
