@@ -1,16 +1,18 @@
 """An output is a file that appears whole or not at all.
 
 It is written beside its destination under ``.NAME.PID.tmp`` with mode 0600, flushed, synced and moved into
-place; what stood there before stands until then. A temporary file whose process is gone is swept away by the
-next output to the same place.
+place; what stood there before stands until then, and is put back when one of several files that belong
+together cannot be placed. A temporary file whose process is gone is swept away by the next output to the same
+place.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,17 +42,22 @@ def write_all(contents: Mapping[Path, Content]) -> None:
     OutputFailed
         When a folder is missing or read-only, the disk is full, or a size limit is reached.
     """
-    temporaries: dict[Path, Path] = {}
+    own = f"{os.getpid()}.tmp"
+    temporaries = {path: path.with_name(f".{path.name}.{own}") for path in contents}
+    kept = {path: path.with_name(f".{path.name}.old.{own}") for path in contents}
     destination = Path()
     try:
         for destination, content in contents.items():
             _sweep(destination)
-            temporaries[destination] = destination.with_name(f".{destination.name}.{os.getpid()}.tmp")
             _write(temporaries[destination], content)
-        for destination, temporary in temporaries.items():
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(destination)
-            _sync_folder(destination.parent)
+        with _undone_on_error(kept) as placed:
+            for destination, temporary in temporaries.items():
+                _keep(destination, kept[destination])
+                temporary.chmod(0o666 & ~_umask())
+                placed.append(destination)
+                temporary.replace(destination)
+            for folder in {path.parent for path in contents}:
+                _sync_folder(folder)
     except OSError as error:
         raise OutputFailed.of(
             "OUTPUT_FAILED",
@@ -60,9 +67,34 @@ def write_all(contents: Mapping[Path, Content]) -> None:
             path=str(destination),
         ) from error
     finally:
-        for temporary in temporaries.values():
+        for leftover in (*temporaries.values(), *kept.values()):
             with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+                leftover.unlink(missing_ok=True)
+
+
+def _keep(destination: Path, kept: Path) -> None:
+    """Give what stands at `destination` a second name, where something does."""
+    with suppress(FileNotFoundError):
+        try:
+            os.link(destination, kept, follow_symlinks=False)
+        except OSError:  # a file system without hard links
+            shutil.copy2(destination, kept, follow_symlinks=False)
+
+
+@contextmanager
+def _undone_on_error(kept: Mapping[Path, Path]) -> Iterator[list[Path]]:
+    """Take back the files placed, a list that the block fills, when not all of them could be."""
+    placed: list[Path] = []
+    try:
+        yield placed
+    except BaseException:
+        for destination in placed:
+            with suppress(OSError):
+                if os.path.lexists(kept[destination]):
+                    kept[destination].replace(destination)
+                else:
+                    destination.unlink(missing_ok=True)
+        raise
 
 
 def _write(temporary: Path, content: Content) -> None:
@@ -83,13 +115,17 @@ def _umask() -> int:
 
 
 def _sweep(destination: Path) -> None:
-    """Remove temporary files of processes that died while writing to `destination`."""
-    pattern = re.compile(rf"\.{re.escape(destination.name)}\.(\d+)\.tmp")
+    """Remove temporary files of processes that died while writing to `destination`.
+
+    One that bears our own number is of a process before us: in containers the numbers come again.
+    """
+    pattern = re.compile(rf"\.{re.escape(destination.name)}(?:\.old)?\.(\d+)\.tmp")
     with os.scandir(destination.parent) as entries:
         for entry in entries:
             match = pattern.fullmatch(entry.name)
-            if match and not _is_alive(int(match[1])):
-                Path(entry.path).unlink(missing_ok=True)
+            if match and (int(match[1]) == os.getpid() or not _is_alive(int(match[1]))):
+                with suppress(OSError):  # another user's
+                    Path(entry.path).unlink()
 
 
 def _is_alive(pid: int) -> bool:
