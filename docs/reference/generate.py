@@ -301,8 +301,8 @@ def _json() -> str:
     parts = [
         (
             "What `petquant suv --format json` writes. Keys stand in a fixed order, numbers in full "
-            "precision, undefined numbers are null; NaN never occurs. Date-times are ISO 8601 on the scanner's "
-            "clock. No name, id or birth date of the patient, unless `--with-identifiers` was given."
+            "precision, undefined numbers are null; NaN never occurs. Date-times are ISO 8601 on the "
+            "scanner's clock. No name, id or birth date, unless `--with-identifiers` was given."
         ),
     ]
     for title, rows in JSON_RECORD:
