@@ -62,6 +62,8 @@ def main() -> None:
     """Run the command line and leave with its exit code (reliability.md section 1)."""
     _open_streams()
     signal.signal(signal.SIGTERM, _terminated)
+    for library in ("OPENBLAS", "MKL", "OMP"):  # on small products threads wait longer than they work
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     MESSAGES.is_json = _asks_for_json(sys.argv[1:])
     MESSAGES.is_debug = "--debug" in sys.argv[1:]
     code = _run()

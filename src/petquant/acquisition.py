@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from petquant.errors import Finding
+from petquant.instant import ClockTime, Instant
 
 __all__ = [
     "ClockTime",
@@ -23,38 +24,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Instant:
-    """A date and time on some clock.
-
-    Parameters
-    ----------
-    at
-        Naive wall-clock time, to the microsecond.
-    utc_offset
-        Offset of that clock from UTC where it was written down, else None.
-    """
-
-    at: datetime
-    utc_offset: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ClockTime:
-    """A time of day without a date.
-
-    Parameters
-    ----------
-    since_midnight
-        0 to 24 h; 24 h is the next midnight.
-    utc_offset
-        As in `Instant`.
-    """
-
-    since_midnight: timedelta
-    utc_offset: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

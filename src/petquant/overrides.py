@@ -15,8 +15,8 @@ from datetime import datetime, time, timedelta
 from numbers import Real
 from typing import Any
 
-from petquant.acquisition import ClockTime, Instant
 from petquant.errors import Finding, UsageError
+from petquant.instant import ClockTime, Instant
 from petquant.tracers import TRACERS, tracer_by_name
 
 __all__ = ["DECAY_REFERENCES", "Overrides", "moment"]
