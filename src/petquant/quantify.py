@@ -59,7 +59,7 @@ def quantify(
     labels
         JSON or CSV with the names of the labels.
     manifest
-        What ``petquant lock`` wrote; the study is held to it before anything is read.
+        What ``petquant lock`` wrote; the study is held to it before anything is read and after.
 
     Raises
     ------
@@ -76,6 +76,8 @@ def quantify(
     lesions, references_ = _regions(opened.grid, rois, backgrounds, labels, choices)
     native = opened.volume(keep=slices_needed(opened.grid, [*lesions, *references_]))
     opened.verify_unchanged()
+    if manifest is not None:
+        verify(study, manifest)  # what was read is what was locked: no size or time can tell a changed bit
 
     volumes, said, balance = (
         _native(native, opened, refused) if only_ratios else _suv(native, opened, choices)

@@ -8,6 +8,7 @@ from typing import Any
 from petquant.checked import CheckedSeries
 from petquant.export.evidence import conversion_record
 from petquant.export.record import NOTICE, codes_of, flag_codes, series_record
+from petquant.export.withheld import Withheld
 from petquant.study import Choices
 from petquant.version import __version__
 
@@ -25,6 +26,7 @@ def checked_record(checked: Sequence[CheckedSeries], choices: Choices) -> dict[s
 
 def _series_record(one: CheckedSeries, choices: Choices) -> dict[str, Any]:
     suv_type = choices.suv_types[0]
+    withheld = Withheld.of_series(one.series) if one.study is None else Withheld.of_study(one.study)
     conversion = None
     if one.study is not None:
         conversion = conversion_record(one.study.conversion, suv_type if one.is_computable else None)
@@ -35,8 +37,8 @@ def _series_record(one: CheckedSeries, choices: Choices) -> dict[str, Any]:
         "n_files": len(one.series.instances),
         "is_computable": one.is_computable,
         "outcome": "refuse" if one.refusals else "flag" if flag_codes(one.caveats) else "ok",
-        "refusals": codes_of(one.refusals),
-        "codes": codes_of(one.caveats),
+        "refusals": codes_of(one.refusals, withheld),
+        "codes": codes_of(one.caveats, withheld),
         "geometry": None if one.study is None else series_record(one.study),
         "conversion": conversion,
     }

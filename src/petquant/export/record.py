@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import PurePath
 from typing import Any
 
 from petquant.dicom.tags import TAG
 from petquant.errors import Finding
 from petquant.export.evidence import conversion_record
 from petquant.export.identity import hashed_uids, identifiers, study_key
+from petquant.export.withheld import Withheld
 from petquant.flags import CODES, Severity
 from petquant.measurement import Measurement
 from petquant.quantification import Quantification
@@ -62,7 +62,7 @@ def record_of(quantification: Quantification, privacy: Privacy) -> dict[str, Any
         | {
             "activity_balance": quantification.activity_balance,
             "flags": flag_codes(quantification.findings),
-            "codes": codes_of(quantification.findings),
+            "codes": codes_of(quantification.findings, Withheld.of_study(study)),
         },
         "inputs": _inputs(study, quantification.manifest_sha256),
         "references": [
@@ -126,7 +126,7 @@ def series_record(study: PetStudy) -> dict[str, Any]:
                 "series_uid": other.uid,
                 "modality": other.modality,
                 "n_files": len(other.instances),
-                "reason": why,
+                "reason": Withheld().from_words(why),
             }
             for other, why in study.set_aside
         ],
@@ -164,27 +164,21 @@ def flag_codes(findings: Iterable[Finding]) -> list[str]:
     return list(dict.fromkeys(kept))
 
 
-def codes_of(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    """Return the findings with all their words, without paths."""
+def codes_of(findings: Iterable[Finding], withheld: Withheld) -> list[dict[str, Any]]:
+    """Return the findings with all their words, except what is withheld."""
     return [
         {
             "code": finding.code,
             "severity": str(CODES[finding.code].severity),
             "keyword": finding.keyword or None,
             "tag": finding.tag or None,
-            "found": _without_path(finding.found, finding.path),
-            "expected": _without_path(finding.expected, finding.path) or None,
+            "found": withheld.from_words(finding.found, finding.path),
+            "expected": withheld.from_words(finding.expected, finding.path) or None,
             "remedy": finding.remedy or None,
             "quantities": list(finding.quantities),
         }
         for finding in findings
     ]
-
-
-def _without_path(words: str, path: str) -> str:
-    for name in (path, PurePath(path).name) if path else ():
-        words = words.replace(name, "the file")
-    return words
 
 
 def rows_of(quantification: Quantification, privacy: Privacy) -> list[dict[str, Any]]:
