@@ -59,7 +59,7 @@ def frames_of(
         frames.append(
             Frame(
                 acquired_at=None if acquired_at is None else acquired_at.at,
-                duration_s=duration / 1000.0 if duration is not None and duration > 0 else None,
+                duration_s=duration / 1000.0 if duration is not None and duration >= 1 else None,  # IS, in ms
                 reference_s=None if reference is None else reference / 1000.0,
                 decay_factor=numbers["DecayFactor"],
             )
