@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from petquant.errors import Finding, Refused
+from petquant.errors import Finding, Refused, UsageError
 from petquant.files import load_rois
 from petquant.flags import CODES, flags_of, refusals_of
 from petquant.grid import Grid
@@ -67,6 +67,7 @@ def quantify(
         With every cause at once, when a number asked for would not be safe.
     """
     choices = choices or Choices()
+    _require_own_names(backgrounds)
     locked = "" if manifest is None else verify(study, manifest)
     opened = open_study(study, choices)
     refused = study_refusals(opened, choices)
@@ -156,6 +157,19 @@ def _overlap(summary: Burden) -> tuple[Finding, ...]:
     if not summary.shared_voxels:
         return ()
     return (Finding(code="ROI_OVERLAP", found=f"{summary.shared_voxels} voxels lie in several lesions"),)
+
+
+def _require_own_names(backgrounds: Sequence[Background]) -> None:
+    """Raise when two backgrounds would fill the same columns."""
+    names = [background.name for background in backgrounds]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError.of(
+            "OPTION_INVALID",
+            f"several backgrounds are called {', '.join(twice)}",
+            expected="a name of its own for every background",
+            where="--background",
+        )
 
 
 def study_refusals(opened: PetStudy, choices: Choices) -> tuple[Finding, ...]:
