@@ -28,7 +28,7 @@ def run(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write to a .json file.")] = None,
 ) -> None:
-    """Explain every PET series: each value with its tag, each rule, each candidate reference time."""
+    """Explain why a series can become SUV, or not."""
     from petquant.check import check
     from petquant.errors import Refused
     from petquant.export.checked import checked_record

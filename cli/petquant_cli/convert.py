@@ -24,7 +24,7 @@ def run(
         Path, typer.Option("--out", "-o", help="NIfTI file, .nii or .nii.gz; the side-car goes beside.")
     ],
 ) -> None:
-    """Write the SUV volume as NIfTI (float32, g/mL) with a JSON side-car of its evidence."""
+    """Write the SUV volume as NIfTI with side-car."""
     from petquant.convert import convert
     from petquant.errors import UsageError
     from petquant_cli.destination import existing

@@ -24,7 +24,7 @@ def run(
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Build a phantom patient with FDG and Pentixafor scans, measure both, show table and files."""
+    """Measure a built-in two-tracer phantom patient."""
     from petquant_phantoms import catalogue
 
     from petquant.export.record import Privacy, as_json, record_of

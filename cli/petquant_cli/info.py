@@ -14,7 +14,7 @@ def run(
     *,
     json: Annotated[bool, typer.Option("--json", help="Everything, for machines.")] = False,
 ) -> None:
-    """List quantities, flags, tracers, nuclides and SUV types."""
+    """List quantities, flags, tracers, nuclides."""
     from petquant.export.knowledge import knowledge
     from petquant.export.record import as_json
 

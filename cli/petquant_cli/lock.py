@@ -19,7 +19,7 @@ def run(
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Lock a study: one line a file, as sha256sum writes it, for suv --manifest."""
+    """Write the SHA-256 of every file of a study."""
     from petquant.errors import UsageError
     from petquant.manifest import lock
     from petquant_cli.destination import existing, put

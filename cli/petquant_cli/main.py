@@ -31,6 +31,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="rich" if sys.stdout and sys.stdout.isatty() else None,  # plain text where it is piped
 )
 for _module in (suv, check, convert, info, lock, demo):
     app.command(name=_module.__name__.rpartition(".")[2], cls=PlainCommand)(_module.run)

@@ -15,8 +15,8 @@ from petquant.overrides import Overrides
 __all__ = ["CHOICE_OPTIONS", "with_choices"]
 
 
-def _flag(help_: str) -> Any:
-    return Annotated[bool, typer.Option(help=help_, show_default=False)]
+def _flag(option: str, help_: str) -> Any:
+    return Annotated[bool, typer.Option(option, help=help_)]
 
 
 # name of the parameter, its type with help, default: what a command hands to petquant.study.Choices
@@ -44,11 +44,19 @@ CHOICE_OPTIONS: tuple[tuple[str, Any, Any], ...] = (
         ],
         None,
     ),
-    ("strict", _flag("Refuse what is otherwise flagged as doubtful."), False),
-    ("allow_nac", _flag("Quantify a series without attenuation correction; outputs say so."), False),
-    ("allow_extreme", _flag("Accept volumes of zeros or of SUVs above 10,000."), False),
-    ("allow_incomplete", _flag("Accept a slice count that differs from NumberOfSlices."), False),
-    ("follow_symlinks", _flag("Follow links that leave the folder."), False),
+    ("strict", _flag("--strict", "Refuse what is otherwise flagged as doubtful."), False),
+    (
+        "allow_nac",
+        _flag("--allow-nac", "Quantify a series without attenuation correction; outputs say so."),
+        False,
+    ),
+    ("allow_extreme", _flag("--allow-extreme", "Accept volumes of zeros or of SUVs above 10,000."), False),
+    (
+        "allow_incomplete",
+        _flag("--allow-incomplete", "Accept a slice count that differs from NumberOfSlices."),
+        False,
+    ),
+    ("follow_symlinks", _flag("--follow-symlinks", "Follow links that leave the folder."), False),
 )
 
 
@@ -78,7 +86,7 @@ _MESSAGE_OPTIONS: tuple[tuple[str, Any, Any], ...] = (
         Annotated[str, typer.Option(help="Words on stderr as text or json.", metavar="text|json")],
         "text",
     ),
-    ("debug", _flag("Show the traceback of an error."), False),
+    ("debug", _flag("--debug", "Show the traceback of an error."), False),
 )
 
 

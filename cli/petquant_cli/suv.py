@@ -63,7 +63,7 @@ def run(
         Path | None, typer.Option(help="File with the secret of the study pseudonym.")
     ] = None,
 ) -> None:
-    """Measure regions: SUVmax, SUVmean, SUVpeak, MTV, TLG and ratios, with their evidence."""
+    """Measure regions: SUV, peak, MTV, TLG, ratios."""
     from dataclasses import replace
 
     from petquant.export.record import Privacy
