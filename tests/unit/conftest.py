@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
 
+from petquant.acquisition import ClockTime, Frame, Instant, PetAcquisition, Radiopharmaceutical, Written
 from petquant.grid import Grid
 from petquant.roi import Roi
 from petquant.volume import SliceTotals, Unit, Volume
@@ -58,3 +61,59 @@ def make_volume() -> Callable[..., Volume]:
 @pytest.fixture(scope="session")
 def make_roi() -> Callable[..., Roi]:
     return roi_of
+
+
+def written(value, text=None, **attributes) -> Written:
+    return Written(value=value, text=str(value if text is None else text), **attributes)
+
+
+def injected(**changes) -> Radiopharmaceutical:
+    """350 MBq of FDG at 10:00 on 1 January 2025."""
+    item = Radiopharmaceutical(
+        dose=written(350e6),
+        half_life_s=written(6586.2),
+        injected_at=written(Instant(datetime.fromisoformat("2025-01-01T10:00:00"))),
+        injected_clock=written(ClockTime(timedelta(hours=10))),
+        name=written("FDG"),
+        nuclide_code=written("77004003"),
+        nuclide_meaning=written("^18^Fluorine"),
+    )
+    return replace(item, **changes)
+
+
+def acquired(**changes) -> PetAcquisition:
+    """A whole man of 70 kg, scanned and decay-corrected to 11:00, in Bq/mL."""
+    eleven = datetime.fromisoformat("2025-01-01T11:00:00")
+    acquisition = PetAcquisition(
+        series_uid="1.2.3",
+        vendor="",
+        manufacturer="",
+        weight_kg=written(70.0),
+        height_m=written(1.75),
+        sex=written("M"),
+        units=written("BQML"),
+        suv_type=Written(),
+        decay_correction=written("START"),
+        corrections=written(("ATTN", "DECY")),
+        attenuation="corrected",
+        attenuation_words="",
+        series_at=written(Instant(eleven)),
+        frames=(Frame(acquired_at=eleven, duration_s=300.0),) * 2,
+        radiopharmaceuticals=(injected(),),
+    )
+    return replace(acquisition, **changes)
+
+
+@pytest.fixture(scope="session")
+def make_written() -> Callable[..., Written]:
+    return written
+
+
+@pytest.fixture(scope="session")
+def make_item() -> Callable[..., Radiopharmaceutical]:
+    return injected
+
+
+@pytest.fixture(scope="session")
+def make_acquisition() -> Callable[..., PetAcquisition]:
+    return acquired

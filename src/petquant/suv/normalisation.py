@@ -178,7 +178,7 @@ def normaliser(
         )
     if row.james_peak_bmi is not None:
         peaks = {"M": row.james_peak_bmi[:1], "F": row.james_peak_bmi[1:]}.get(sex or "O", row.james_peak_bmi)
-        bmi = weight_kg / height**2
+        bmi = weight_kg / height / height
         if bmi > min(peaks):
             return n, (
                 Finding(
