@@ -12,8 +12,9 @@ from dataclasses import replace
 from petquant.checked import CheckedSeries
 from petquant.dicom.index import Index, Series, index
 from petquant.dicom.select import select
+from petquant.dicom.tags import TAG
 from petquant.dicom.witness import confirm
-from petquant.errors import Refused
+from petquant.errors import Refused, UnreadableInput
 from petquant.quantify import study_refusals
 from petquant.study import Choices, judge
 
@@ -48,10 +49,11 @@ def check(path: str | os.PathLike[str], choices: Choices | None = None) -> tuple
 def _checked(series: Series, found: Index, choices: Choices) -> CheckedSeries:
     """Return the verdict on one series, as if it were alone in its folder."""
     try:
-        selection = select(replace(found, series=(series,)), allow_nac=choices.allow_nac)
+        own = tuple(one for one in found.damaged if one.text(TAG["SeriesInstanceUID"]) == series.uid)
+        selection = select(replace(found, series=(series,), damaged=own), allow_nac=choices.allow_nac)
         study = judge(found, selection, choices)
         confirm(study.stack.instances[0])
-    except Refused as refusal:
+    except (Refused, UnreadableInput) as refusal:
         return CheckedSeries(series=series, study=None, refusals=refusal.findings, caveats=())
     refusals = study_refusals(study, choices)
     caveats = tuple(f for f in (*study.findings, *study.conversion.findings) if f not in refusals)

@@ -14,11 +14,12 @@ import socket
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from petquant_phantoms import TINY, pet_datasets, write_datasets
+from petquant_phantoms import TINY, Study, pet_datasets, write_datasets
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
 from pydicom.sequence import Sequence
@@ -259,6 +260,43 @@ def test_bad_009_a_cut_file_of_the_ct_is_a_flag(computed, study_of):
     computed(study.dicom, flag="FILE_DAMAGED")
 
 
+def with_nac_series(study_of) -> tuple[Study, list[Path]]:
+    """The phantom with an uncorrected series beside it, and the files of that."""
+    study = study_of(replace(TINY, extras=("nac_series",)))
+    return study, sorted((study.dicom / "PT_NAC").iterdir())
+
+
+def cut_in_half(paths: list[Path]) -> None:
+    for path in paths:
+        changed(path, lambda content: content[: offset_of(content, 0x00281053, b"DS") + 10])
+
+
+def test_bad_009_a_cut_slice_of_a_series_that_was_not_chosen_is_a_flag(computed, study_of):
+    study, others = with_nac_series(study_of)
+    cut_in_half(others[2:4])
+    record = computed(study.dicom, flag="FILE_DAMAGED")
+    (finding,) = [one for one in record["conversion"]["codes"] if one["code"] == "FILE_DAMAGED"]
+    assert "1 more file" in finding["found"]
+
+
+def test_bad_009_a_series_of_nothing_but_cut_slices_might_have_been_the_one(refused, computed, study_of):
+    study, others = with_nac_series(study_of)
+    cut_in_half(others)
+    refused(study.dicom, code=3, because="FILE_TRUNCATED")
+    # asked for by name, the whole series is the one
+    computed(study.dicom, "--series", study.truth["series"]["uid"], flag="FILE_DAMAGED")
+
+
+def test_bad_009_check_sets_a_series_with_a_cut_slice_apart_from_the_others(petquant_within, study_of):
+    study, others = with_nac_series(study_of)
+    cut_in_half(others[2:3])
+    result = petquant_within("check", study.dicom, "--format", "json")
+    assert result.code == 0
+    whole, cut = result.json["series"]
+    assert whole["is_computable"]
+    assert [one["code"] for one in cut["refusals"]] == ["FILE_TRUNCATED"]
+
+
 def test_bad_010_a_slice_cut_in_its_pixels_is_unreadable(refused, study_of):
     study = study_of()
     changed(study.pet / "IM0008.dcm", lambda content: content[:-100])
@@ -288,6 +326,14 @@ def test_bad_012_slices_without_preamble_or_meta_header_are_read_and_flagged(com
     for path in study.pet.iterdir():
         changed(path, lambda content: content[132 if has_meta else offset_of(content, 0x00080008, b"CS") :])
     computed(study.dicom, flag="NO_META_HEADER")
+
+
+def test_bad_012_a_cut_slice_without_preamble_is_no_stray(refused, study_of):
+    study = study_of()
+    for number, path in enumerate(sorted(study.pet.iterdir())):
+        end = -100 if number == 7 else None
+        changed(path, lambda content, end=end: content[offset_of(content, 0x00080008, b"CS") : end])
+    refused(study.dicom, code=3, because="FILE_TRUNCATED")
 
 
 def test_bad_012_a_wrong_preamble_is_no_dicom(refused, study_of):

@@ -13,6 +13,7 @@ from petquant_phantoms import TINY, ImageGrid, file_bytes, pet_datasets, write_d
 
 from petquant.dicom.index import index
 from petquant.dicom.positioned import pread
+from petquant.dicom.select import select
 from petquant.errors import PetquantError, UnreadableInput, UsageError
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX files")
@@ -175,8 +176,25 @@ def test_all_damaged_pet_files_are_named_at_once(study):
         content = (study / name).read_bytes()
         (study / name).write_bytes(content[:-100])
     with pytest.raises(UnreadableInput) as caught:
-        index(study)
+        select(index(study))
     assert [Path(finding.path).name for finding in caught.value.findings] == ["IM0001.dcm", "IM0005.dcm"]
+
+
+def test_a_damaged_pet_file_names_its_series_and_leaves_the_others_alone(study):
+    def is_other(dataset, _):
+        dataset.SeriesInstanceUID += ".7"
+
+    paths = write_datasets(pet_datasets(TINY, edit=is_other), study / "other")
+    paths[2].write_bytes(paths[2].read_bytes()[:-100])
+    found = index(study)
+    assert [len(series.instances) for series in found.series] == [8, 7]
+    (damaged,) = found.damaged
+    assert damaged.damage.code == "FILE_TRUNCATED"
+    whole, broken = (series.uid for series in found.series)
+    chosen = select(found, series=whole)
+    assert [finding.code for finding in chosen.findings] == ["FILE_DAMAGED"]
+    with pytest.raises(UnreadableInput):
+        select(found, series=broken)
 
 
 def test_a_damaged_file_of_another_modality_is_set_aside_with_a_flag(study):

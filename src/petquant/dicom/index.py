@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from petquant.dicom.folder import LINK_OUT, Folder, look_into
 from petquant.dicom.habit import Habits
 from petquant.dicom.limits import DEFAULT_LIMITS, Limits
-from petquant.dicom.scan import Instance, scan_file
+from petquant.dicom.scan import Instance, scan_or_damage
 from petquant.dicom.series import Series, merged, series_of
 from petquant.dicom.strays import CONTAINERS, FORMATS, kind_of
 from petquant.dicom.tags import TAG
@@ -33,12 +33,15 @@ class Index:
         How many files of each kind were passed over.
     findings
         What was passed over, and damaged files that are no PET.
+    damaged
+        PET images that cannot be read, and yet name their series.
     """
 
     path: str
     series: tuple[Series, ...]
     strays: dict[str, int]
     findings: tuple[Finding, ...]
+    damaged: tuple[Instance, ...] = ()
 
 
 def index(
@@ -54,7 +57,7 @@ def index(
     UsageError
         When the path does not exist.
     UnreadableInput
-        When there is no DICOM, or a file cannot be read that is, or may be, a PET image.
+        When there is no DICOM, or a file cannot be read that may be a PET image of any series.
     LimitReached
         When such a file nests, inflates or declares more than `limits` allow.
     """
@@ -62,17 +65,21 @@ def index(
     folder = look_into(path, follow_symlinks=follow_symlinks)
     groups: dict[tuple[bytes, bytes], list[Instance]] = {}
     damaged: list[Instance] = []
+    damaged_pet: list[Instance] = []
     errors: list[PetquantError] = []
     habits = Habits()
     series_tag, study_tag = TAG["SeriesInstanceUID"], TAG["StudyInstanceUID"]
     for file in folder.files:
         try:
-            instance = scan_file(file, limits, habits)
+            instance = scan_or_damage(file, limits, habits)
         except (UnreadableInput, LimitReached) as error:
             errors.append(error)
             continue
         if instance is None:
             folder.pass_over(kind_of(file), file)
+            continue
+        if instance.damage is not None:
+            damaged_pet.append(instance)
             continue
         uid = instance.values.get(series_tag, b"").rstrip(b" \0")
         if any(finding.code == "FILE_DAMAGED" for finding in instance.findings):
@@ -82,7 +89,7 @@ def index(
             groups.setdefault((uid, b"" if uid else instance.values.get(study_tag, b"")), []).append(instance)
     if errors:
         raise _all_of(errors)
-    if not groups and not damaged:
+    if not groups and not damaged and not damaged_pet:
         raise _nothing(folder, path)
     series = [series_of(instances) for instances in groups.values()]
     return Index(
@@ -90,6 +97,7 @@ def index(
         series=tuple(sorted(series, key=lambda one: (_number(one), one.uid))),
         strays=dict(folder.strays),
         findings=(*folder.findings(), *merged(tuple(damaged))),
+        damaged=tuple(damaged_pet),
     )
 
 

@@ -28,7 +28,7 @@ from petquant.dicom.transfer_syntax import (
 from petquant.dicom.walk import Walk, walk
 from petquant.errors import Finding, PetquantError, UnreadableInput
 
-__all__ = ["Instance", "scan_file"]
+__all__ = ["Instance", "scan_file", "scan_or_damage"]
 
 _FIRST_BYTES: Final = 8_192
 _PET_CLASSES: Final = (
@@ -58,6 +58,8 @@ class Instance(Attributes):
         As declared; -1 when the pixels are encapsulated.
     findings
         What was irregular and yet certain; of a damaged file that is no PET, the damage as a flag.
+    damage
+        What forbids to read the file, when it is a PET image of which the series is known.
     """
 
     path: str
@@ -68,6 +70,7 @@ class Instance(Attributes):
     pixel_offset: int = 0
     pixel_length: int = 0
     findings: tuple[Finding, ...] = ()
+    damage: Finding | None = None
 
 
 def scan_file(path: str, limits: Limits = DEFAULT_LIMITS, habits: Habits | None = None) -> Instance | None:
@@ -81,6 +84,19 @@ def scan_file(path: str, limits: Limits = DEFAULT_LIMITS, habits: Habits | None 
         When the file cannot be opened, or is damaged and is, or may be, a PET image.
     LimitReached
         When such a file nests, inflates or declares more than `limits` allow.
+    """
+    instance = scan_or_damage(path, limits, habits)
+    if instance is not None and instance.damage is not None:
+        raise UnreadableInput.because(instance.damage)
+    return instance
+
+
+def scan_or_damage(
+    path: str, limits: Limits = DEFAULT_LIMITS, habits: Habits | None = None
+) -> Instance | None:
+    """Return what `scan_file` does, and a damaged PET image of a known series with its damage.
+
+    Whether such a file matters is for those to say who know which series is wanted.
     """
     try:
         descriptor = open_to_read(path)
@@ -123,7 +139,7 @@ def _scan(
         _hold_to_syntax(seen, transfer_syntax)
         damage = None
     except Damage as caught:
-        if not is_certainly_dicom and not meta.transfer_syntax:
+        if not is_certainly_dicom and not meta.transfer_syntax and not _is_convincing(seen):
             return None
         damage = caught
         transfer_syntax, encoding = meta.transfer_syntax, EXPLICIT
@@ -189,11 +205,21 @@ def _is_convincing(seen: Walk) -> bool:
 
 
 def _damaged(instance: Instance, meta: Meta, damage: Damage) -> Instance:
-    """Raise the damage of a file that is or may be a PET image; return another one with a flag."""
+    """Return a damaged file with what is certain of it.
+
+    Raises
+    ------
+    UnreadableInput
+        When it may be a PET image, and the series that it belongs to is not known.
+    LimitReached
+        When it is or may be a PET image.
+    """
     modality = instance.text(TAG["Modality"])
     storage_class = instance.text(TAG["SOPClassUID"]) or meta.storage_class
     finding = replace(damage.finding, path=instance.path)
     if modality == "PT" or storage_class in _PET_CLASSES or not (modality or storage_class):
+        if modality == "PT" and damage.error is UnreadableInput and instance.text(TAG["SeriesInstanceUID"]):
+            return replace(instance, damage=finding)
         raise damage.error.because(finding) from damage
     flag = replace(finding, code="FILE_DAMAGED", found=finding.line())
     return replace(instance, findings=(*instance.findings, flag))

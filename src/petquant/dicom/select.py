@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from petquant.dicom.attenuation import Attenuation, attenuation_of
 from petquant.dicom.index import Index
-from petquant.dicom.series import Series
+from petquant.dicom.scan import Instance
+from petquant.dicom.series import Series, merged
+from petquant.dicom.tags import TAG
 from petquant.dicom.volume_objects import is_reformatted, volume_objects
-from petquant.errors import Finding, Refused
+from petquant.errors import Finding, Refused, UnreadableInput
 
 __all__ = ["Attenuation", "Selection", "attenuation_of", "select"]
+
+_SERIES: Final = TAG["SeriesInstanceUID"]
+_STUDY: Final = TAG["StudyInstanceUID"]
+_SHOWN: Final = 20  # damaged files named in one error
 
 PET_IMAGE: Final = "1.2.840.10008.5.1.4.1.1.128"
 
@@ -73,14 +79,19 @@ def select(
     Refused
         When no series fits, or several do; the error names them. A single PET series that is not corrected
         is returned: its conversion refuses it together with whatever else is wrong.
+    UnreadableInput
+        When a damaged file belongs to the series that fits, or may have been of one that would.
     """
     found, in_study = _of_study(index, study), study is not None
+    apart = _apart(index.damaged, found, in_study=in_study)
     if series is not None:
         wanted = _named(found, series, key=lambda one: one.uid, number=lambda one: one.number)
         if len(wanted) != 1:
+            _require_whole(() if wanted else apart)
             raise _not_one_series(found, wanted, series)
         found_pet = list(wanted)
     else:
+        _require_whole(apart)
         found_pet = [one for one in found if one.modality == "PT"]
     if not any(one.modality == "PT" for one in found_pet):
         raise _no_pet(found_pet or found, index.path)
@@ -90,10 +101,40 @@ def select(
     if not candidates:
         raise _none_left(found_pet, set_aside, findings, index.path)
     chosen = _choose(candidates, allow_nac=allow_nac)
+    own = tuple(one for one in index.damaged if one.text(_SERIES) == chosen.series.uid)
+    _require_whole(own)
+    findings += _damage_elsewhere(index.damaged)
     set_aside += [
         (one, _why_not(one, chosen, candidates)) for one in _others(index.series, chosen, set_aside)
     ]
     return Selection(series=chosen.series, set_aside=tuple(set_aside), findings=tuple(findings))
+
+
+def _require_whole(damaged: Sequence[Instance]) -> None:
+    """Raise the damage of files that matter, all at once."""
+    causes = [one.damage for one in damaged if one.damage is not None]
+    if causes:
+        raise UnreadableInput.because(*causes[:_SHOWN])
+
+
+def _apart(damaged: Sequence[Instance], found: Sequence[Series], *, in_study: bool) -> list[Instance]:
+    """Return the damaged files whose series has no other file: nobody can say whether it would have fit."""
+    uids, studies = {one.uid for one in found}, {one.study_uid for one in found}
+    return [
+        one
+        for one in damaged
+        if one.text(_SERIES) not in uids and (not in_study or one.text(_STUDY) in studies)
+    ]
+
+
+def _damage_elsewhere(damaged: Sequence[Instance]) -> tuple[Finding, ...]:
+    """Return flags for files that are damaged and do not matter."""
+    flagged = (
+        replace(one, findings=(replace(one.damage, code="FILE_DAMAGED", found=one.damage.line()),))
+        for one in damaged
+        if one.damage is not None
+    )
+    return merged(tuple(flagged))
 
 
 def _of_study(index: Index, study: str | None) -> list[Series]:
