@@ -52,12 +52,13 @@ def run(
         typer.echo(f"{_against_truth(quantification, phantom)}\n")
         report = out / f"{name}.json"
         write_whole(report, as_json(record_of(quantification, Privacy())))
-        written.append((phantom.dicom, phantom.lesions, report))
+        written.append((phantom, report))
     typer.echo("Files written:")
-    for study, lesions, report in written:
-        typer.echo(f"  study {study}, regions {lesions}, report {report}")
-    study, lesions, _ = written[0]
-    typer.echo(f"Next: petquant suv {study} --roi {lesions}\n      petquant check {study}")
+    for phantom, report in written:
+        typer.echo(f"  study {phantom.dicom}, regions {phantom.lesions}, report {report}")
+    first = written[0][0]
+    typer.echo(f"Next: petquant check {first.dicom}")
+    typer.echo(f"      petquant suv {first.dicom} --roi {first.lesions} --labels {first.labels}")
 
 
 def _against_truth(quantification: Quantification, phantom: Study) -> str:

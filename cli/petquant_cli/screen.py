@@ -86,6 +86,11 @@ def print_quantification(quantification: Quantification, privacy: Privacy) -> No
             )
         )
     console.print(escaped(_conversion_words(record["conversion"])))
+    if privacy.with_identifiers:
+        study = record["study"]
+        console.print(
+            escaped(f"Patient {study['patient_name']}, id {study['patient_id']}, {study['study_date']}")
+        )
     flags = [*record["conversion"]["flags"], *(flag for row in rows for flag in row["flags"])]
     for code in dict.fromkeys(flags):
         console.print(f"{code}: {CODES[code].meaning}")
@@ -122,8 +127,12 @@ def print_checked(checked: Sequence[CheckedSeries], record: Sequence[Mapping[str
     """Print what every PET series is worth: values with their tags, rules, candidates, verdict."""
     console = _console()
     for series, entry in zip(checked, record, strict=True):
-        verdict = "SUV can be computed" if series.is_computable else "SUV refused"
-        console.print(f"Series {series.series.uid} ({entry['n_files']} files): {verdict}", style="bold")
+        what = f"SUV {entry['suv_type']}"
+        verdict = f"{what} can be computed" if series.is_computable else f"{what} refused"
+        number = f" {series.series.number}" if series.series.number else ""
+        console.print(
+            f"Series{number} {series.series.uid} ({entry['n_files']} files): {verdict}", style="bold"
+        )
         conversion = entry["conversion"]
         if conversion is not None:
             _print_conversion(console, conversion)

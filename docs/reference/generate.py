@@ -55,10 +55,7 @@ SCOPES: dict[Scope, tuple[str, str]] = {
     Scope.REFERENCE: ("Of a background", "In the JSON, under `references`."),
     Scope.STUDY: (
         "Of the study",
-        (
-            "In the JSON, under `summary`, over all lesions; of the first SUV type. `dmax_voxel_mm` is "
-            "defined, but no command gives it yet."
-        ),
+        "In the JSON, under `summary`, over all lesions; of the first SUV type.",
     ),
 }
 
@@ -319,7 +316,8 @@ def _json() -> str:
         if title.startswith("`summary`"):
             parts.append(
                 "`summary` holds the [quantities of the study](quantities.md#of-the-study). `definitions` "
-                "gives the definition and unit of a column."
+                "gives the definition and unit of every column, under `region`, `activity`, `ratio`, "
+                "`reference` and `study`: the same name may stand in several."
             )
     parts += [
         "## With `--with-identifiers`",

@@ -179,6 +179,8 @@ CHECK_RECORD: Rows = (
     ("notice", "text", ""),
     ("series[].series_uid", "text", ""),
     ("series[].study_uid", "text", ""),
+    ("series[].series_number", "text or null", "SeriesNumber, which `--series` takes too"),
+    ("series[].suv_type", "text", "the first SUV type asked for"),
     ("series[].n_files", "integer", ""),
     ("series[].is_computable", "boolean", "every SUV type asked for can be computed"),
     ("series[].outcome", "text", "`ok`, `flag` or `refuse`"),

@@ -1,4 +1,8 @@
-"""petquant turns PET/CT scans into numbers that people may rely on. For research use only."""
+"""petquant turns PET/CT scans into numbers that people may rely on. For research use only.
+
+The verbs live in the modules that are named after them: ``from petquant.quantify import quantify``, ``from
+petquant.check import check``, ``from petquant.convert import convert``.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +12,36 @@ from typing import TYPE_CHECKING, Any
 from petquant.version import __version__
 
 if TYPE_CHECKING:
-    from petquant.check import check
     from petquant.errors import PetquantError
     from petquant.grid import Grid
-    from petquant.quantify import quantify
+    from petquant.overrides import Overrides
+    from petquant.quantification import Quantification
     from petquant.roi import Roi, RoiSet
+    from petquant.study import Choices
     from petquant.volume import Volume
 
 _HOMES = {
+    "Choices": "study",
     "Grid": "grid",
+    "Overrides": "overrides",
     "PetquantError": "errors",
+    "Quantification": "quantification",
     "Roi": "roi",
     "RoiSet": "roi",
     "Volume": "volume",
-    "check": "check",
-    "quantify": "quantify",
 }
 
-__all__ = ["Grid", "PetquantError", "Roi", "RoiSet", "Volume", "__version__", "check", "quantify"]
+__all__ = [
+    "Choices",
+    "Grid",
+    "Overrides",
+    "PetquantError",
+    "Quantification",
+    "Roi",
+    "RoiSet",
+    "Volume",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -96,7 +96,7 @@ def _mismatch(problems: list[str], manifest: str) -> PetquantError:
                 found=problem,
                 expected=f"the files that {manifest} locked",
                 remedy="restore the file, or lock the study again",
-                path=problem,
+                where="--manifest",
             )
             for problem in problems
         )

@@ -141,7 +141,7 @@ def _measured(
     """Return the rows of one SUV type, the backgrounds behind their ratios, and the sums."""
     found = references(volume, backgrounds, lesions)
     rows = measure(volume, lesions, suv_type=suv_type, conversion_flags=flags, references=found)
-    total = burden(volume, lesions, rows, with_voxel_distance=False)
+    total = burden(volume, lesions, rows)
     if "SLICE_THICKNESS_MISSING" not in flags:
         return rows, found, total
     no_volume = {"tmtv_ml": None, "ttlg_g": None}

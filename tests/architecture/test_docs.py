@@ -260,11 +260,13 @@ def test_the_json_contract_names_every_key_and_no_other(measured, reference):
     contract = importlib.import_module("json_contract")
     record = record_of(measured, Privacy())
     defined = record.pop("definitions")
-    assert set(defined) == {row.column for row in QUANTITIES}
+    assert {(scope, column) for scope, columns in defined.items() for column in columns} == {
+        (str(row.scope), row.column) for row in QUANTITIES
+    }
     expected = {key for _, rows in contract.JSON_RECORD for key, _, _ in rows}
     expected |= {f"measurements[].{name}" for name in _columns(Scope.REGION) | _columns(Scope.RATIO)}
     expected |= {f"references[].{name}" for name in _columns(Scope.REFERENCE)}
-    expected |= {f"summary.{name}" for name in _columns(Scope.STUDY) - {"dmax_voxel_mm"}}
+    expected |= {f"summary.{name}" for name in _columns(Scope.STUDY)}
     assert _paths(record) == expected
 
 

@@ -226,7 +226,7 @@ def test_peak_of_region_ten_exceeds_its_maximum_and_says_so(qin):
 
 
 def test_burden_of_the_head_and_neck_study_is_the_independent_one(qin):
-    found = burden(*qin, with_voxel_distance=True).values
+    found = burden(*qin).values
     assert found["n_lesions"] == 11
     close(found["tmtv_ml"], 216.519540)
     close(found["ttlg_g"], 1319.296543)

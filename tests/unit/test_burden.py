@@ -17,9 +17,9 @@ from petquant.volume import Unit
 V = 0.008  # mL of a 2 mm cube
 
 
-def burden_of(volume, *rois, suv_type="bw", with_voxel_distance=True):
+def burden_of(volume, *rois, suv_type="bw"):
     rows = measure(volume, rois, suv_type=suv_type)
-    return burden(volume, rois, rows, with_voxel_distance=with_voxel_distance)
+    return burden(volume, rois, rows)
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +41,6 @@ def test_lesions_are_counted_and_summed(row, make_roi):
 def test_columns_are_those_of_the_table(row, make_roi):
     columns = [q.column for q in QUANTITIES if q.scope is Scope.STUDY]
     assert list(burden_of(row, make_roi(np.array([1]))).values) == columns
-    without = burden_of(row, make_roi(np.array([1])), with_voxel_distance=False)
-    assert list(without.values) == columns[:-1]
 
 
 def test_shared_voxels_count_once(row, make_roi):

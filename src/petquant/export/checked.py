@@ -35,6 +35,8 @@ def _series_record(one: CheckedSeries, choices: Choices) -> dict[str, Any]:
         "series_uid": one.series.uid,
         "study_uid": one.series.study_uid,
         "n_files": len(one.series.instances),
+        "series_number": one.series.number or None,
+        "suv_type": suv_type,
         "is_computable": one.is_computable,
         "outcome": "refuse" if one.refusals else "flag" if flag_codes(one.caveats) else "ok",
         "refusals": codes_of(one.refusals, withheld),

@@ -78,9 +78,17 @@ def record_of(quantification: Quantification, privacy: Privacy) -> dict[str, Any
         ],
         "measurements": [_measurement_record(row, privacy) for row in quantification.measurements],
         "summary": dict(quantification.summary),
-        "definitions": {q.column: {"definition": q.definition, "unit": q.unit} for q in QUANTITIES},
+        "definitions": _definitions(),
     }
     return _private(record, study, privacy)
+
+
+def _definitions() -> dict[str, dict[str, dict[str, str]]]:
+    """Return the definition and unit of every column, by what it is a property of."""
+    by_scope: dict[str, dict[str, dict[str, str]]] = {}
+    for row in QUANTITIES:
+        by_scope.setdefault(str(row.scope), {})[row.column] = {"definition": row.definition, "unit": row.unit}
+    return by_scope
 
 
 def _private(record: dict[str, Any], study: PetStudy, privacy: Privacy) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Burden:
     Parameters
     ----------
     values
-        ``n_lesions``, ``tmtv_ml``, ``ttlg_g``, ``suv_max``, ``dmax_centroid_mm`` and, when it was asked for,
+        ``n_lesions``, ``tmtv_ml``, ``ttlg_g``, ``suv_max``, ``dmax_centroid_mm`` and
         ``dmax_voxel_mm``; None where undefined.
     flags
         ROI_OVERLAP, when lesions share voxels.
@@ -47,8 +47,6 @@ def burden(
     volume: Volume,
     rois: Sequence[Roi],
     measurements: Sequence[Measurement],
-    *,
-    with_voxel_distance: bool = False,
 ) -> Burden:
     """Return the sums over the lesions among `rois`.
 
@@ -58,8 +56,6 @@ def burden(
         The volume that was measured.
     rois, measurements
         Regions and their rows, in the same order; backgrounds are passed over.
-    with_voxel_distance
-        Whether to compute ``dmax_voxel_mm``, the largest distance between voxel centres of two lesions; it
         may need scipy, whose import costs more than everything else here.
     """
     pairs = [
@@ -82,8 +78,7 @@ def burden(
         "suv_max": max((row.values["suv_max"] or 0.0 for row in rows), default=None) if is_suv else None,
         "dmax_centroid_mm": _centroid_distance_mm(rows),
     }
-    if with_voxel_distance:
-        values["dmax_voxel_mm"] = _voxel_distance_mm(volume, lesions)
+    values["dmax_voxel_mm"] = _voxel_distance_mm(volume, lesions)
     return Burden(values=values, flags=("ROI_OVERLAP",) if shared_voxels else (), shared_voxels=shared_voxels)
 
 

@@ -16,6 +16,7 @@ from petquant.flags import refusals_of
 from petquant.overrides import Overrides
 from petquant.suv.corrections import attenuation_findings
 from petquant.suv.facts import gather
+from petquant.suv.patient import height_m, sex
 from petquant.suv.radiopharmaceutical import HalfLife, chosen_item, identified_tracer
 from petquant.suv.route import decay_of, route_of
 from petquant.suv.scales import SuvScale, scales_of
@@ -134,8 +135,8 @@ def convert(
         half_life=facts.life,
         tracer=tracer,
         weight_kg=facts.weight_kg,
-        height_m=scales.height_m,
-        sex=scales.sex,
+        height_m=height_m(acquisition, needed_by="bsa")[0],
+        sex=sex(acquisition, needed_by="ibw")[0],
         item=item,
         timing=facts.timing,
         findings=located,
