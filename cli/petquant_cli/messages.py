@@ -25,6 +25,14 @@ def escaped(text: str) -> str:
     )
 
 
+_FIELDS = ("code", "path", "series_uid", "tag", "keyword", "found", "expected", "remedy", "exit_code")
+
+
+def _as_json(**known: str | int) -> str:
+    """Return a message with all its fields, null where there is nothing to say."""
+    return json.dumps({name: None if known.get(name, "") == "" else known[name] for name in _FIELDS})
+
+
 @dataclass(slots=True)
 class Messages:
     """Where and how words are said: set once from the command line, before anything can fail."""
@@ -46,7 +54,7 @@ class Messages:
     def line(self, code: str, text: str, *, exit_code: int) -> None:
         """Say one cause that has no finding."""
         if self.is_json:
-            self._write(json.dumps({"code": code, "found": text, "exit_code": exit_code}))
+            self._write(_as_json(code=code, found=text, exit_code=exit_code))
         else:
             self._write(f"petquant: {code}: {escaped(text)}")
 
@@ -66,19 +74,19 @@ class Messages:
         if not self.is_json:
             self._write(f"petquant: {escaped(finding.line())}")
             return
-        series = finding.where.removeprefix("series ") if finding.where.startswith("series ") else None
-        record = {
-            "code": finding.code,
-            "path": finding.path or None,
-            "series_uid": series,
-            "tag": finding.tag or None,
-            "keyword": finding.keyword or None,
-            "found": finding.found,
-            "expected": finding.expected or None,
-            "remedy": finding.remedy or None,
-            "exit_code": exit_code,
-        }
-        self._write(json.dumps(record))
+        is_series = finding.where.startswith("series ")
+        words = _as_json(
+            code=finding.code,
+            path=finding.path,
+            series_uid=finding.where.split(" ")[1] if is_series else "",
+            tag=finding.tag,
+            keyword=finding.keyword,
+            found=finding.found,
+            expected=finding.expected,
+            remedy=finding.remedy,
+            exit_code=exit_code,
+        )
+        self._write(words)
 
     def _write(self, line: str) -> None:
         with suppress(OSError):  # a stderr that cannot be written takes nothing from the exit code

@@ -392,6 +392,70 @@ class TestOutput:
         assert b"--background" in shown.out
 
 
+class TestMessages:
+    """Reliability.md section 2."""
+
+    def said(self, suv, *options, **how):
+        result = suv("--messages", "json", *options, **how)
+        return result.code, [json.loads(line) for line in result.err.splitlines()]
+
+    def test_a_refusal_has_the_fields_of_the_contract(self, suv, study_of):
+        study = study_of(WITHOUT_WEIGHT)
+        code, (said,) = self.said(suv, study=study.dicom)
+        assert code == said.pop("exit_code") == 4
+        assert "--weight-kg" in said.pop("remedy")
+        assert said.pop("expected")
+        assert said == {
+            "code": "WEIGHT_MISSING",
+            "path": None,
+            "series_uid": study.truth["series"]["uid"],
+            "tag": "(0010,1030)",
+            "keyword": "PatientWeight",
+            "found": "missing",
+        }
+
+    def test_the_series_of_a_refusal_is_its_uid_alone(self, suv, study_of):
+        study = study_of(replace(catalogue.load("nac_only"), name="one"))
+        other = replace(catalogue.load("nac_only"), name="one")
+
+        def is_other(dataset, _):
+            dataset.SeriesInstanceUID += ".7"
+            dataset.SOPInstanceUID += ".7"
+
+        write_datasets(pet_datasets(other, edit=is_other), study.dicom / "other")
+        code, said = self.said(suv, study=study.dicom)
+        assert code == 4
+        uid = study.truth["series"]["uid"]
+        assert [(one["code"], one["series_uid"]) for one in said] == [
+            ("SERIES_NAC", uid),
+            ("SERIES_NAC", f"{uid}.7"),
+        ]
+
+    def test_a_mistake_of_usage_has_the_same_fields(self, suv):
+        code, (said,) = self.said(suv, "--nonsense")
+        assert (code, said["code"], said["exit_code"]) == (2, "USAGE", 2)
+        assert "--nonsense" in said["found"]
+        assert said["path"] is None
+        assert len(said) == 9
+
+    def test_a_caveat_of_a_number_is_said_and_is_no_error(self, suv, study_of):
+        study = study_of(replace(TINY, edits=(("PatientWeight", "70000"),)))
+        code, (said,) = self.said(suv, study=study.dicom)
+        assert (code, said["code"], said["exit_code"]) == (0, "WEIGHT_IN_GRAMS", 0)
+        result = suv(study=study.dicom)
+        assert result.err.startswith("petquant: note: WEIGHT_IN_GRAMS: ")
+
+    def test_a_traceback_is_shown_on_request_only(self, suv, tmp_path):
+        assert "Traceback" not in suv(study=tmp_path / "nowhere").err
+        assert "Traceback" in suv("--debug", study=tmp_path / "nowhere").err
+
+    def test_signs_that_move_the_cursor_or_turn_the_text_are_escaped(self, suv, tmp_path):
+        study = tmp_path / "a\x1b[2J\u202eb\u2066c\r\nd\x07"
+        line = suv(study=study).err
+        assert line.count("\n") == 1
+        assert r"a\x1b[2J\u202eb\u2066c\r\nd\x07" in line
+
+
 CANARIES = {
     "PatientName": "Canary^Yellow",
     "PatientID": "CANARY-17",
@@ -539,7 +603,7 @@ class TestCheck:
             result = petquant_within("check", tiny.dicom)
         assert result.code == 0
         words = result.out.decode()
-        assert "SUV can be computed" in words
+        assert "can be computed" in words
         assert "PatientWeight (0010,1030)" in words
         assert "series time" in words
         assert result.err == ""
@@ -562,7 +626,7 @@ class TestCheck:
             result = petquant_within("check", study.dicom)
         assert result.code == 4
         words = " ".join(result.out.decode().split())
-        assert "SUV refused" in words
+        assert "SUV bw refused" in words
         for code, option in (("WEIGHT_MISSING", "--weight-kg"), ("HALF_LIFE_MISSING", "--half-life")):
             assert code in words
             assert option in words
