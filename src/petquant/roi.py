@@ -6,15 +6,17 @@ memory grows with the voxels of the regions and never with volume times regions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from petquant.errors import Finding
 from petquant.grid import Grid
 
-__all__ = ["Roi", "RoiSet", "Role"]
+__all__ = ["Reading", "Roi", "RoiSet", "Role", "VoxelValues", "united"]
 
 
 class Role(StrEnum):
@@ -57,7 +59,51 @@ class Roi:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RoiSet:
-    """Regions on one grid, in the order of their file."""
+    """Regions on one grid, in the order of their file, and what is to be said of the file as a whole."""
 
     grid: Grid
     rois: tuple[Roi, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+class VoxelValues(StrEnum):
+    """What values between 0 and 1 mean."""
+
+    OCCUPANCY = "occupancy"  # the fraction of the voxel that is inside: a weight
+    PROBABILITY = "probability"  # inside when at least the threshold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How files of regions are meant where they do not say so, and what is passed over on request.
+
+    Parameters
+    ----------
+    values
+        What values between 0 and 1 mean; None refuses them.
+    probability_threshold
+        From which probability on a voxel is inside; of DICOM SEG of probabilities too.
+    frame
+        Of an image with more than three axes, from 1.
+    ignore_frame_of_reference, ignore_patient_id
+        Take a SEG or RTSTRUCT of another frame of reference or PatientID all the same, flagged.
+    """
+
+    values: VoxelValues | None = None
+    probability_threshold: float = 0.5
+    frame: int | None = None
+    ignore_frame_of_reference: bool = False
+    ignore_patient_id: bool = False
+
+
+def united(rois: Sequence[Roi]) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
+    """Return the voxels of several regions of one grid, each once with its largest weight."""
+    voxels = np.concatenate([roi.voxels for roi in rois]) if rois else np.empty(0, np.int64)
+    if all(roi.weights is None for roi in rois):
+        return np.unique(voxels), None
+    weights = np.concatenate(
+        [np.ones(len(roi.voxels)) if roi.weights is None else roi.weights for roi in rois]
+    )
+    order = np.lexsort((-weights, voxels))
+    voxels, first = np.unique(voxels[order], return_index=True)
+    return voxels, weights[order][first]
