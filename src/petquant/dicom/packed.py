@@ -29,7 +29,7 @@ _DECODERS: Final = {
     "1.2.840.10008.1.2.4.201": "pylibjpeg",
     "1.2.840.10008.1.2.4.202": "pylibjpeg",
 }
-_REMEDY: Final = "re-encode losslessly, explicit little endian"
+_REMEDY: Final = "pip install 'petquant[codecs]', or re-encode losslessly in explicit little endian"
 
 
 def unpacked(instance: Instance, shape: tuple[int, ...], form: PixelFormat) -> NDArray[np.generic]:
