@@ -82,8 +82,10 @@ def checked_format(format_: str | None, out: Path | None, formats: tuple[str, ..
 
 
 def put(content: bytes, out: Path | None, *, stdout: TextIO) -> None:
-    """Write bytes to a file, whole or not at all, or to stdout."""
+    """Write bytes to a file, whole or not at all, or to stdout; a terminal gets nothing that commands it."""
     if out is None:
+        if stdout.isatty():
+            content = b"\n".join(_shown(line) for line in content.split(b"\n"))
         stdout.flush()
         stdout.buffer.write(content)
         stdout.flush()
@@ -91,3 +93,10 @@ def put(content: bytes, out: Path | None, *, stdout: TextIO) -> None:
     from petquant.output import write_whole
 
     write_whole(out, content)
+
+
+def _shown(line: bytes) -> bytes:
+    from petquant_cli.messages import escaped
+
+    cells = line.decode("utf-8", "backslashreplace").split("\t")
+    return "\t".join(escaped(cell) for cell in cells).encode()

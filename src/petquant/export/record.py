@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -24,6 +25,9 @@ __all__ = ["Privacy", "as_json", "codes_of", "flag_codes", "record_of", "rows_of
 
 SCHEMA_VERSION = 1
 NOTICE = "research use only"
+_UNSEEN = re.compile(
+    "[\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +227,9 @@ def rows_of(quantification: Quantification, privacy: Privacy) -> list[dict[str, 
 
 
 def as_json(record: Any) -> bytes:
-    """Return a record as UTF-8 JSON; numbers in full precision, never NaN."""
-    return (json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode(
-        "utf-8", "backslashreplace"
-    )
+    """Return a record as UTF-8 JSON; numbers in full precision, never NaN.
+
+    Characters that move a cursor or turn the direction of writing stand as the escapes of JSON.
+    """
+    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode("utf-8")
