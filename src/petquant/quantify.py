@@ -195,8 +195,8 @@ def _regions(
     choices: Choices,
 ) -> tuple[list[Roi], list[Roi]]:
     lesions = [
-        roi
-        for path in rois
+        roi if len(rois) == 1 else replace(roi, source=f"label map {number}")
+        for number, path in enumerate(rois, start=1)
         for roi in load_rois(
             os.fspath(path),
             onto=grid,

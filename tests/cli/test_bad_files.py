@@ -562,6 +562,7 @@ def test_bad_026_thumbnails_and_documents_among_the_slices_are_counted_and_ignor
     assert "STRAY_FILES" in record["conversion"]["flags"]
 
 
+@pytest.mark.filterwarnings("ignore:Invalid value for VR CS")
 @pytest.mark.parametrize("name", ["DICOMDIR", "dicomdir", "INDEX.DCM"])
 def test_bad_027_the_paths_of_a_dicomdir_are_never_followed(computed, study_of, tmp_path, name):
     write_ct(tmp_path / "outside")

@@ -234,6 +234,12 @@ class TestRegions:
         assert found["measurements"] == []
         assert (found["summary"]["n_lesions"], found["summary"]["tmtv_ml"]) == (0, 0)
 
+    def test_regions_of_several_maps_say_which_map_they_are_of(self, suv, tiny):
+        result = suv("--roi", tiny.backgrounds["muscle"], "--format", "json")
+        found = [(row["roi_id"], row["roi_source"]) for row in result.json["measurements"]]
+        assert found == [(1, "label map 1"), (2, "label map 1"), (1, "label map 2")]
+        assert result.json["summary"]["n_lesions"] == 3
+
     def test_names_may_be_replaced_by_numbers(self, suv):
         result = suv("--roi-names", "index", "--format", "json")
         assert [row["roi_name"] for row in result.json["measurements"]] == ["1", "2"]
