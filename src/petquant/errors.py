@@ -58,14 +58,15 @@ class Finding:
     quantities: tuple[str, ...] = ("*",)
 
     def sentence(self) -> str:
-        """Return the finding in one line: where, what, expected, way out."""
+        """Return the finding in one line: where, what was found, what was expected, the way out."""
         found = self.found
         if self.keyword and self.keyword not in found:
             found = f"{self.keyword} {self.tag}".strip() + f" is {self.found}"
         elif self.tag and self.tag not in found:
             found = f"{self.found} {self.tag}"
         head = f"{self.where or self.path}: " if self.where or self.path else ""
-        tail = "; ".join(part for part in (found, self.expected, self.remedy) if part)
+        expected = f"expected {self.expected}" if self.expected else ""
+        tail = "; ".join(part for part in (found, expected, self.remedy) if part)
         return f"{head}{tail}"
 
     def line(self) -> str:

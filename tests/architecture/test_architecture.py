@@ -114,13 +114,13 @@ def test_a_finding_reads_as_one_sentence():
     finding = Finding(
         code="WEIGHT_MISSING",
         found="missing",
-        expected="SUVbw needs a body weight in kg",
+        expected="a body weight in kg, which SUVbw needs",
         remedy="give --weight-kg",
         where="series 1.2.3",
         keyword="PatientWeight",
         tag="(0010,1030)",
     )
     assert finding.line() == (
-        "WEIGHT_MISSING: series 1.2.3: PatientWeight (0010,1030) is missing; "
-        "SUVbw needs a body weight in kg; give --weight-kg"
+        "WEIGHT_MISSING: series 1.2.3: PatientWeight (0010,1030) is missing; expected "
+        "a body weight in kg, which SUVbw needs; give --weight-kg"
     )

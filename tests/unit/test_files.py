@@ -75,7 +75,7 @@ def test_empty_map_is_an_error_unless_allowed(save, values, grid):
 def test_one_label_may_be_chosen(save, values, grid):
     (roi,) = load_rois(save(values), onto=grid, label=4, role=Role.BACKGROUND).rois
     assert (roi.roi_id, roi.role, len(roi.voxels)) == ("4", Role.BACKGROUND, 1)
-    with pytest.raises(Refused, match=r"ROI_LABEL_MISSING: .*label 3 does not occur; one of 1, 4"):
+    with pytest.raises(Refused, match=r"ROI_LABEL_MISSING: .*label 3 does not occur; expected one of 1, 4"):
         load_rois(save(values), onto=grid, label=3)
 
 

@@ -113,7 +113,7 @@ def _about(code: str, keyword: str, text: str, n: int) -> Finding:
         "TIME_ROLLED_OVER": ("hours to 23 and seconds to 59; read as the next instant", ""),
         "ACQ_DATE_SHIFTED": ("the date of acquisition; the series date was used", ""),
         "TIMEZONE_ONE_SIDED": ("an offset of the series as well; it was ignored", "check the time"),
-        "TIMEZONE_APPLIED": ("compared in UTC", ""),
+        "TIMEZONE_APPLIED": ("times of one clock; compared in UTC", ""),
     }[code]
     return Finding(
         code=code,

@@ -169,9 +169,7 @@ def _as_the_user_says(acquisition: PetAcquisition, overrides: Overrides) -> PetA
 
 def _override_findings(overrides: Overrides) -> tuple[Finding, ...]:
     return tuple(
-        Finding(
-            code="OVERRIDE", found=f"{option} {value} was given", expected="the user's word for the header's"
-        )
+        Finding(code="OVERRIDE", found=f"{option} {value} was given in place of the header's value")
         for option, value in overrides.given().items()
     )
 

@@ -76,7 +76,7 @@ def _between_clocks(
             remedy="check the time",
         )
         return timedelta(), (finding,)
-    finding = written.finding("TIMEZONE_APPLIED", expected="compared in UTC")
+    finding = written.finding("TIMEZONE_APPLIED", expected="times of one clock; compared in UTC")
     return scanner_offset - offset, (finding,)
 
 
@@ -272,7 +272,9 @@ def _on_the_day_of(
     if at <= reference_at + timedelta(seconds=EARLY_S):
         return at, []
     at -= timedelta(days=1)
-    return at, [source.finding("MIDNIGHT_CROSSED", expected=f"the day before the scan: {at}")]
+    return at, [
+        source.finding("MIDNIGHT_CROSSED", expected=f"a time before the scan; taken as {at}, the day before")
+    ]
 
 
 def _result_findings(

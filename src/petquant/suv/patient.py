@@ -20,7 +20,7 @@ def weight_kg(acquisition: PetAcquisition) -> tuple[float | None, tuple[Finding,
     it is used and flagged.
     """
     written = acquisition.weight_kg
-    expected, remedy = "SUVbw needs a body weight in kg", "give --weight-kg"
+    expected, remedy = "a body weight in kg, which SUVbw needs", "give --weight-kg"
     if written.defect:
         return None, (written.finding(written.defect, expected=expected, remedy=remedy),)
     if written.value is None:
@@ -57,7 +57,7 @@ def weight_kg(acquisition: PetAcquisition) -> tuple[float | None, tuple[Finding,
 def height_m(acquisition: PetAcquisition, *, needed_by: str) -> tuple[float | None, tuple[Finding, ...]]:
     """Return the body height in m, or None with the refusal of the quantity `needed_by`."""
     written = acquisition.height_m
-    expected, remedy = f"SUV {needed_by} needs a body height in m", "give --height-m"
+    expected, remedy = f"a body height in m, which SUV {needed_by} needs", "give --height-m"
     quantities = (needed_by,)
     if written.defect:
         return None, (
@@ -94,7 +94,7 @@ def sex(acquisition: PetAcquisition, *, needed_by: str) -> tuple[str | None, tup
         return None, (
             written.finding(
                 "SEX_INVALID",
-                expected=f"SUV {needed_by} needs M, F or O",
+                expected=f"M, F or O, which SUV {needed_by} needs",
                 remedy="give --sex",
                 quantities=quantities,
             ),
@@ -103,7 +103,7 @@ def sex(acquisition: PetAcquisition, *, needed_by: str) -> tuple[str | None, tup
         return value, (
             written.finding(
                 "SEX_OTHER_MEAN",
-                expected="the mean of the male and female normaliser is used",
+                expected="M or F; the mean of both normalisers is used",
                 remedy="give --sex",
                 quantities=quantities,
             ),

@@ -83,8 +83,7 @@ def _ignored_factors(acquisition: PetAcquisition) -> tuple[Finding, ...]:
     private = acquisition.private
     present = [w for w in (private.suv_scale_factor, private.activity_scale_factor) if w.value is not None]
     return tuple(
-        w.finding("PHILIPS_FACTOR_IGNORED", expected="no factor: the values are Bq/mL already")
-        for w in present
+        w.finding("PHILIPS_FACTOR_IGNORED", expected="counts; not applied to Bq/mL") for w in present
     )
 
 
