@@ -74,11 +74,12 @@ def write_all(contents: Mapping[Path, Content]) -> None:
 
 def _keep(destination: Path, kept: Path) -> None:
     """Give what stands at `destination` a second name, where something does."""
-    with suppress(FileNotFoundError):
-        try:
-            os.link(destination, kept, follow_symlinks=False)
-        except OSError:  # a file system without hard links
-            shutil.copy2(destination, kept, follow_symlinks=False)
+    if not os.path.lexists(destination):
+        return
+    try:
+        os.link(destination, kept, follow_symlinks=False)
+    except OSError:  # a file system without hard links
+        shutil.copy2(destination, kept, follow_symlinks=False)
 
 
 @contextmanager

@@ -18,11 +18,16 @@ def as_csv(rows: Sequence[Mapping[str, Any]], *, delimiter: str = ",") -> bytes:
     A text cell that a spreadsheet would take for a formula is prefixed with an apostrophe.
     """
     columns = list(dict.fromkeys(column for row in rows for column in row))
+    lines = [columns, *([_cell(row.get(column)) for column in columns] for row in rows)]
+    text = "".join(_line(cells, delimiter) for cells in lines)
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _line(cells: Sequence[Any], delimiter: str) -> str:
+    """Return one line; a cell with a return in it is quoted: what follows would begin a line of its own."""
     text = io.StringIO()
-    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
-    return text.getvalue().encode("utf-8", "backslashreplace")
+    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _cell(value: Any) -> Any:
