@@ -289,6 +289,15 @@ def test_acquisition_dates_of_long_lived_nuclides_are_left_alone(make_acquisitio
     assert conversion.frames[0].acquired_at == ELEVEN + timedelta(days=2)
 
 
+def test_messages_about_dates_quote_what_de_identification_did(make_acquisition):
+    shifted = Frame(acquired_at=ELEVEN + timedelta(days=30), duration_s=300.0)
+    note = (("LongitudinalTemporalInformationModified", "MODIFIED"),)
+    conversion = convert(make_acquisition(frames=(shifted,), deidentification=note), Overrides())
+    finding = next(f for f in conversion.findings if f.code == "ACQ_DATE_SHIFTED")
+    assert "LongitudinalTemporalInformationModified (0028,0303) is MODIFIED" in finding.line()
+    assert finding.line().startswith("ACQ_DATE_SHIFTED: series 1.2.3: AcquisitionDate (0008,0022) is ")
+
+
 @given(
     weight_kg=st.floats(1e-300, 1e300),
     dose_bq=st.floats(1e-300, 1e300),

@@ -26,6 +26,13 @@ from petquant.tracers import Tracer
 
 __all__ = ["SuvConversion", "SuvScale", "convert"]
 
+ABOUT_DATES = frozenset(
+    {
+        "ACQ_DATE_SHIFTED", "INJ_DATE_SHIFTED", "INJ_DATE_SHIFTED_LONG_LIVED", "INJ_TIME_MISSING",
+        "INJ_TIME_ONLY_LONG_LIVED", "REF_TIME_SERIES_AFTER_ACQ", "REF_TIME_UNRESOLVED", "UPTAKE_IMPLAUSIBLE",
+    }
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuvConversion:
@@ -112,9 +119,7 @@ def convert(
         *scales.findings,
         *_protocol(tracer, facts.timing),
     )
-    located = tuple(
-        dict.fromkeys(replace(f, where=f.where or f"series {acquisition.series_uid}") for f in findings)
-    )
+    located = tuple(dict.fromkeys(_located(finding, acquisition) for finding in findings))
     interval_s, decayed_bq = decay_of(facts)
     uptake_s = _seconds(facts.timing.injection.at, facts.timing.earliest_at)
     is_reference_known = facts.stored.suv is None and facts.state in {"START", "ADMIN"}
