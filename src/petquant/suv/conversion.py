@@ -153,6 +153,16 @@ def _refused(findings: tuple[Finding, ...], *suv_types: str, is_strict: bool = F
     return tuple(f for f in refusals_of(findings, is_strict=is_strict) if wanted.intersection(f.quantities))
 
 
+def _located(finding: Finding, acquisition: PetAcquisition) -> Finding:
+    """Return a finding with its series; one about dates says what de-identification says it did to them."""
+    where = finding.where or f"series {acquisition.series_uid}"
+    modified = dict(acquisition.deidentification).get("LongitudinalTemporalInformationModified")
+    if modified is None or finding.code not in ABOUT_DATES:
+        return replace(finding, where=where)
+    note = f"(LongitudinalTemporalInformationModified (0028,0303) is {modified})"
+    return replace(finding, where=where, found=f"{finding.found} {note}")
+
+
 def _as_the_user_says(acquisition: PetAcquisition, overrides: Overrides) -> PetAcquisition:
     """Return the acquisition with the user's values in place; they are checked like any other."""
     frames = acquisition.frames
