@@ -1,6 +1,7 @@
 """A manifest locks a study: the SHA-256 of every file, so that a single changed bit is seen.
 
-It is the text that ``sha256sum`` writes and reads: hash, two blanks, path relative to the study.
+It is the text that ``sha256sum`` writes and reads: hash, two blanks, path relative to the study. Where a name
+holds a line break or a backslash, it is escaped and a backslash begins the line.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from petquant.errors import Finding, PetquantError, Refused, UnreadableInput
 
 __all__ = ["lock", "verify"]
 
-_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
+_LINE = re.compile(r"(\\?)([0-9a-f]{64})  (.+)", re.DOTALL)
+_BACKSLASH = "\\"
+_ESCAPES = {_BACKSLASH: r"\\", "\n": r"\n", "\r": r"\r"}
 
 
 def lock(study: str | os.PathLike[str]) -> bytes:
@@ -26,7 +29,7 @@ def lock(study: str | os.PathLike[str]) -> bytes:
         When the study holds no file, or one cannot be read.
     """
     root = Path(study)
-    lines = [f"{_sha256(path)}  {_relative(path, root)}\n" for path in _files(root)]
+    lines = [_line(_sha256(path), _relative(path, root)) for path in _files(root)]
     if not lines:
         raise UnreadableInput.of("NO_FILES", f"{root} holds no file", remedy="give the folder of the study")
     return "".join(lines).encode("utf-8", "surrogateescape")
@@ -45,8 +48,8 @@ def verify(study: str | os.PathLike[str], manifest: str | os.PathLike[str]) -> s
     root = Path(study)
     content = _content(Path(manifest))
     expected = {}
-    for line in content.decode("utf-8", "surrogateescape").splitlines():
-        match = _LINE.fullmatch(line)
+    for line in content.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n") if content else ():
+        match = _LINE.fullmatch(line.removesuffix("\r"))
         if match is None:
             raise UnreadableInput.of(
                 "SIDECAR_INVALID",
@@ -54,7 +57,7 @@ def verify(study: str | os.PathLike[str], manifest: str | os.PathLike[str]) -> s
                 expected="lines as petquant lock writes them",
                 path=str(manifest),
             )
-        expected[match[2]] = match[1]
+        expected[_unescaped(match[3]) if match[1] else match[3]] = match[2]
     found = {_relative(path, root): path for path in _files(root)}
     problems = [f"{name} is missing" for name in expected if name not in found]
     problems += [f"{name} is not in the manifest" for name in found if name not in expected]
@@ -66,6 +69,16 @@ def verify(study: str | os.PathLike[str], manifest: str | os.PathLike[str]) -> s
     if problems:
         raise _mismatch(sorted(problems), str(manifest))
     return hashlib.sha256(content).hexdigest()
+
+
+def _line(sha256: str, name: str) -> str:
+    escaped = "".join(_ESCAPES.get(character, character) for character in name)
+    return f"{'' if escaped == name else _BACKSLASH}{sha256}  {escaped}\n"
+
+
+def _unescaped(name: str) -> str:
+    characters = {escape: character for character, escape in _ESCAPES.items()}
+    return re.sub(r"\\.", lambda match: characters.get(match[0], match[0]), name)
 
 
 def _content(manifest: Path) -> bytes:
