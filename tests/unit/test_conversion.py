@@ -328,4 +328,4 @@ def test_any_finite_numbers_end_in_a_factor_or_a_code(
     assert (conversion.scale("bw") is None) == bool(refused(conversion))
     for scale in conversion.scales:
         factors = scale.factor if isinstance(scale.factor, tuple) else (scale.factor,)
-        assert all(0.0 <= k < float("inf") for k in factors)
+        assert all(0.0 < k < float("inf") for k in factors)

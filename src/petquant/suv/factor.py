@@ -9,7 +9,7 @@ from datetime import datetime
 from petquant.acquisition import Frame
 from petquant.nuclides import decay_factor
 
-__all__ = ["Factor", "admin_factor", "alignment", "none_factors", "start_factor", "times"]
+__all__ = ["Factor", "admin_factor", "alignment", "is_usable", "none_factors", "start_factor", "times"]
 
 Factor = float | tuple[float, ...]
 
@@ -53,6 +53,11 @@ def alignment(frames: Sequence[Frame], *, since: datetime, half_life_s: float) -
         waited_s = (frame.acquired_at - since).total_seconds()
         growths.append(during * decay_factor(-waited_s, half_life_s))
     return tuple(growths)
+
+
+def is_usable(factor: Factor) -> bool:
+    """Whether a factor is finite and above 0, in every slice where it has slices."""
+    return all(0 < k < math.inf for k in (factor if isinstance(factor, tuple) else (factor,)))
 
 
 def times(factor: Factor, number: float) -> Factor:

@@ -6,7 +6,6 @@ injection) never refuses it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from petquant.acquisition import PetAcquisition
 from petquant.errors import Finding
 from petquant.flags import CODES, Severity
 from petquant.nuclides import decay_factor
-from petquant.suv.factor import Factor, admin_factor, none_factors, start_factor, times
+from petquant.suv.factor import Factor, admin_factor, is_usable, none_factors, start_factor, times
 from petquant.suv.facts import Facts
 
 __all__ = ["Route", "decay_of", "route_of"]
@@ -70,13 +69,9 @@ def route_of(facts: Facts, acquisition: PetAcquisition, item_findings: tuple[Fin
         *_needed(facts.life.findings, facts.state, contradiction="HALF_LIFE_WRONG_NUCLIDE"),
         *_needed(facts.timing.findings, facts.state, contradiction="UPTAKE_IMPLAUSIBLE"),
     )
-    if factor is not None and not _is_number(factor):
+    if factor is not None and not is_usable(factor):
         return Route(suvbw_per_value=None, rule=rule, findings=(*findings, _beyond_numbers(factor)))
     return Route(suvbw_per_value=factor, rule=rule, findings=findings)
-
-
-def _is_number(factor: Factor) -> bool:
-    return all(0 < k < math.inf for k in (factor if isinstance(factor, tuple) else (factor,)))
 
 
 def _beyond_numbers(factor: Factor) -> Finding:

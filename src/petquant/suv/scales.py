@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from petquant.acquisition import PetAcquisition
 from petquant.errors import Finding, UsageError
 from petquant.flags import refusals_of
-from petquant.suv.factor import Factor, times
+from petquant.suv.factor import Factor, is_usable, times
 from petquant.suv.normalisation import NORMALISATIONS, Normalisation, normalisation, normaliser
 from petquant.suv.patient import height_m, sex
 from petquant.suv.units import Stored
@@ -91,10 +91,22 @@ def scales_of(
             findings.append(_no_native(stored, name))
             continue
         factor, n, problems = body.factor(row, factor_bw)
+        if factor is not None and not is_usable(factor):
+            problems = (*problems, _beyond_numbers(name, factor))
         findings += problems
         if factor is not None and not refusals_of(problems):
             scales.append(SuvScale(name=name, unit=row.unit, ucum=row.ucum, factor=factor, normaliser=n))
     return Scales(scales=tuple(scales), height_m=body.height_m, sex=body.sex, findings=tuple(findings))
+
+
+def _beyond_numbers(name: str, factor: Factor) -> Finding:
+    return Finding(
+        code="VALUE_NOT_FINITE",
+        found=f"the factor of SUV {name} is {factor}",
+        expected="a finite factor above 0",
+        remedy="check weight and height",
+        quantities=(name,),
+    )
 
 
 def _no_native(stored: Stored, name: str) -> Finding:
