@@ -200,7 +200,7 @@ class Encoding:
         if head.length >= _NO_LENGTH:
             raise Damage.unreadable(
                 "FILE_NOT_UNDERSTOOD",
-                f"length 0x{head.length:08X}",
+                f"of length 0x{head.length:08X}",
                 tag=head.tag,
                 expected="a length in bytes",
             )
@@ -209,7 +209,7 @@ class Encoding:
         if end > size:
             raise Damage.unreadable(
                 "FILE_TRUNCATED",
-                f"{head.length} bytes are declared at byte {start} and {max(size - start, 0)} are there",
+                f"declared with {head.length} bytes at byte {start}, of which {max(size - start, 0)} are there",
                 tag=head.tag,
             )
         if head.length > element_bytes:

@@ -185,7 +185,7 @@ def _sheared(positions_mm: Float, along: Float, plane: Plane, where: str) -> tup
     return (
         Finding(
             code="GEOMETRY_MISSING",
-            found=f"the slice at {_point(positions_mm[k])} lies {distance[k]:.4g} mm off the first's axis",
+            found=f"{_point(positions_mm[k])}, {distance[k]:.4g} mm off the axis of the first slice",
             expected="slices behind each other",
             remedy="export again",
             where=where,

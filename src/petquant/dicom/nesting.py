@@ -105,5 +105,5 @@ def _fragments_end(window: Window, start: int, encoding: Encoding, limits: Limit
 
 def _misfit(offset: int, tag: int) -> Damage:
     return Damage.unreadable(
-        "FILE_NOT_UNDERSTOOD", f"items that do not fit into each other at byte {offset}", tag=tag
+        "FILE_NOT_UNDERSTOOD", f"of items that do not fit into each other at byte {offset}", tag=tag
     )

@@ -46,7 +46,7 @@ def as_listed(head: Head, value: bytes, encoding: Encoding) -> tuple[bytes, str]
         value = _swapped(value, _WORD_BYTES[head.vr])
     if listed is None or head.vr in {b"", b"UN", listed.encode()}:
         return value, ""
-    words = f"is {head.vr.decode()}, the standard says {listed}"
+    words = f"{head.vr.decode()}, the standard says {listed}"
     if listed == "US":
         return _whole_number(head, value), words
     if head.vr in TEXT_VRS:
@@ -111,7 +111,7 @@ def _swapped(value: bytes, width: int) -> bytes:
 def _uncertain(head: Head, listed: str) -> Damage:
     return Damage.unreadable(
         "FILE_NOT_UNDERSTOOD",
-        f"is {head.vr.decode('latin-1')} of {head.length} bytes",
+        f"{head.vr.decode('latin-1')} of {head.length} bytes",
         tag=head.tag,
         expected=listed,
     )

@@ -294,7 +294,7 @@ def _none_left(
     unread = tuple(
         Finding(
             code="SOP_CLASS_UNSUPPORTED",
-            found=reason,
+            found=reason.removeprefix("SOP class ").replace(" is not read", ", which is not read"),
             expected=f"PET Image Storage {PET_IMAGE}",
             where=f"series {one.uid}",
             keyword="SOPClassUID",

@@ -170,7 +170,7 @@ def _take(  # noqa: PLR0917
     """Take what is wanted of the element at `offset` and return where the next one begins."""
     tag, start = head.tag, offset + head.size
     if not 8 <= tag >> 16 < 0xFFFE:
-        raise Damage.unreadable("FILE_NOT_UNDERSTOOD", f"stands in the data set at byte {offset}", tag=tag)
+        raise Damage.unreadable("FILE_NOT_UNDERSTOOD", f"in the data set at byte {offset}", tag=tag)
     if tag in PIXEL_TAGS:
         seen.pixel_tag, seen.pixel_offset, seen.pixel_length = tag, start, -1
         if head.length != UNDEFINED:
@@ -184,7 +184,7 @@ def _take(  # noqa: PLR0917
         value_stop = end = encoding.checked(head, offset, window.size, limits.element_bytes)
         if head.length > LONG_VALUE:
             _bound_nesting(window, head, offset, encoding, limits, is_wanted=is_wanted)
-    irregular = f"has the odd length {head.length}" if head.length & 1 and head.length != UNDEFINED else ""
+    irregular = f"of the odd length {head.length}" if head.length & 1 and head.length != UNDEFINED else ""
     if is_wanted:
         value = window.at(start, value_stop - start)
         seen.values[tag], words = as_listed(head, value, encoding)
@@ -227,4 +227,4 @@ def _require(window: Window, offset: int, n: int, tag: int) -> None:
 
 
 def _duplicate(tag: int) -> Damage:
-    return Damage.unreadable("DUPLICATE_TAGS", "occurs twice", tag=tag, expected="once")
+    return Damage.unreadable("DUPLICATE_TAGS", "there twice", tag=tag, expected="once")
