@@ -66,6 +66,8 @@ BQML = ("Bq/mL", "Bq/ml")
 IBSI = "IBSI reference manual"
 PERCIST = "Wahl 2009 (PERCIST): 1 mL sphere"
 VOXELS = "voxels with w >= 0.5"
+ERODED = "with w = 0 where a voxel centre is outside or within h of the boundary; h half the smallest spacing"
+DILATED = "with w = 1 where a voxel centre is inside or within h of the boundary; h half the smallest spacing"
 
 
 def _row(
@@ -179,6 +181,10 @@ _REGION = (
         GRAM,
         dicom="(126033, DCM)",
     ),
+    _row("mtv_eroded_ml", "volume, boundary moved inwards", f"mtv_ml {ERODED}", ML),
+    _row("mtv_dilated_ml", "volume, boundary moved outwards", f"mtv_ml {DILATED}", ML),
+    _row("tlg_eroded_g", "total lesion glycolysis, boundary moved inwards", f"tlg_g {ERODED}", GRAM),
+    _row("tlg_dilated_g", "total lesion glycolysis, boundary moved outwards", f"tlg_g {DILATED}", GRAM),
     _row("mtv41_ml", "volume at 41 % of SUVmax", "v sum(w) of voxels with x >= 0.41 suv_max", ML),
     _row("mtv42_ml", "volume at 42 % of SUVmax", "v sum(w) of voxels with x >= 0.42 suv_max", ML),
     _row("mtv50_ml", "volume at 50 % of SUVmax", "v sum(w) of voxels with x >= 0.50 suv_max", ML),

@@ -35,10 +35,11 @@ class Intensity:
 
     Attributes
     ----------
-    regions, weights
-        All voxels and their weights (None: all 1).
-    centres, is_maximum
-        The voxels at least half inside, and which of them hold the maximum of their region.
+    regions, values, weights
+        All voxels, their values, and their weights (None: all 1).
+    centres, is_centre, is_maximum
+        The voxels at least half inside, which of all voxels they are (None: all), and which of them hold
+        the maximum of their region.
     count
         Voxels at least half inside (or the one voxel of largest weight).
     is_fallback
@@ -58,8 +59,10 @@ class Intensity:
     """
 
     regions: Segments
+    values: Float
     weights: Float | None
     centres: Segments
+    is_centre: Bool | None
     is_maximum: Bool
     count: Int
     is_fallback: Bool
@@ -90,6 +93,7 @@ def intensity(volume: Volume, rois: Sequence[Roi]) -> Intensity:
     if volume.stored.dtype.kind == "f" and not np.isfinite(x).all():
         raise values_not_finite(len(np.unique(regions.voxels[~np.isfinite(x)])))
     centres, centre_x, is_fallback = regions, x, np.zeros(len(rois), np.bool_)
+    is_centre: Bool | None = None
     if weights is not None:
         is_centre, is_fallback = _at_least_half(weights, regions)
         centres, centre_x = regions.keep(is_centre), x[is_centre]
@@ -103,8 +107,10 @@ def intensity(volume: Volume, rois: Sequence[Roi]) -> Intensity:
     squares = (x - regions.spread(mean)) ** 2
     return Intensity(
         regions=regions,
+        values=x,
         weights=weights,
         centres=centres,
+        is_centre=is_centre,
         is_maximum=is_maximum,
         count=centres.sizes,
         is_fallback=is_fallback,

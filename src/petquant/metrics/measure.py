@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from petquant.grid import Grid
 from petquant.measurement import Measurement, Number
+from petquant.metrics.boundary import Moved, finest_axes, moved
 from petquant.metrics.intensity import FRACTIONS, LEVELS, Intensity, intensity
 from petquant.metrics.peak import Peaks, peaks
 from petquant.metrics.sphere import PEAK_VOLUME_MM3, peak_sphere
@@ -23,6 +24,7 @@ __all__ = ["measure", "slices_needed", "without_volumes"]
 BATCH_VOXELS = 2**18  # measured at once
 NO_SUV = "none"  # the SUV type of a volume that could not be converted
 
+SENSITIVITY = ("mtv_eroded_ml", "mtv_dilated_ml", "tlg_eroded_g", "tlg_dilated_g")
 SUV_COLUMNS = (
     "suv_max",
     "suv_mean",
@@ -37,12 +39,15 @@ SUV_COLUMNS = (
     "suv_p75",
     "suv_p90",
     "tlg_g",
+    "tlg_eroded_g",
+    "tlg_dilated_g",
     *LEVELS,
 )
 # what needs the extent of a voxel along the slice axis
 VOLUME_COLUMNS = (
     "mtv_ml",
     "tlg_g",
+    *SENSITIVITY,
     *FRACTIONS,
     *LEVELS,
     "suv_peak",
@@ -69,12 +74,12 @@ ACTIVITY_COLUMNS = {
 
 
 def slices_needed(grid: Grid, rois: Sequence[Roi]) -> NDArray[np.bool_]:
-    """Return (nk,) which slices `measure` touches: those of the regions and within reach of a peak sphere."""
+    """Return (nk,) which slices `measure` touches: within reach of a peak sphere or of the dilated region."""
     in_slice = grid.shape[1] * grid.shape[2]
     holds = np.zeros(grid.shape[0], np.bool_)
-    for roi in rois:
-        holds[roi.voxels // in_slice] = True
-    reach = peak_sphere(grid.spacing_mm).reach[0]
+    for part in _batches(rois):
+        holds[np.concatenate([roi.voxels for roi in part]) // in_slice] = True
+    reach = max(peak_sphere(grid.spacing_mm).reach[0], 1 if 0 in finest_axes(grid) else 0)
     needed = holds.copy()
     for step in range(1, reach + 1):
         needed[step:] |= holds[:-step]
@@ -113,6 +118,7 @@ def measure(
     """
     filled = [roi for roi in rois if len(roi.voxels)]
     numbers = (row for part in _batches(filled) for row in _rows(volume, part, suv_type, references))
+    unit = volume.unit.value
     measurements = []
     for roi in rois:
         values, flags = next(numbers) if len(roi.voxels) else (_empty(suv_type, references), ())
@@ -123,7 +129,7 @@ def measure(
                 role=roi.role,
                 roi_source=roi.source,
                 suv_type=suv_type,
-                unit=volume.unit.value,
+                unit=unit,
                 values=values,
                 flags=tuple(dict.fromkeys([*conversion_flags, *roi.flags, *flags])),
             )
@@ -165,7 +171,7 @@ def _rows(
     found = intensity(volume, rois)
     peak = peaks(volume, found)
     is_suv = suv_type != NO_SUV
-    columns = _columns(volume, found, peak)
+    columns = _columns(volume, found, peak, moved(volume, found))
     flags: list[list[str]] = [[] for _ in rois]
     for code, is_raised in _flags(volume, found, peak, is_suv=is_suv).items():
         for at in np.flatnonzero(is_raised).tolist():
@@ -182,7 +188,9 @@ def _rows(
     return rows
 
 
-def _columns(volume: Volume, found: Intensity, peak: Peaks) -> dict[str, list[float] | list[int]]:
+def _columns(
+    volume: Volume, found: Intensity, peak: Peaks, at_edge: Moved
+) -> dict[str, list[float] | list[int]]:
     """Return every column as plain numbers, in the order of the output."""
     grid, v = volume.grid, volume.grid.voxel_volume_ml
     at_mm = grid.position_mm(grid.index_of(found.maximum_at))
@@ -214,6 +222,10 @@ def _columns(volume: Volume, found: Intensity, peak: Peaks) -> dict[str, list[fl
         **{f"suv_{name}": values for name, values in found.percentiles.items()},
         "mtv_ml": v * found.total_weight,
         "tlg_g": v * found.total,
+        "mtv_eroded_ml": v * at_edge.eroded_weight,
+        "mtv_dilated_ml": v * at_edge.dilated_weight,
+        "tlg_eroded_g": v * at_edge.eroded_total,
+        "tlg_dilated_g": v * at_edge.dilated_total,
         **{name: v * weight for name, weight in found.weight_above.items()},
         "centroid_x_mm": found.centroid_mm[:, 0],
         "centroid_y_mm": found.centroid_mm[:, 1],
@@ -254,6 +266,6 @@ def _empty(suv_type: str, references: Sequence[Reference]) -> dict[str, Number]:
     """Return the row of a region without voxels: no values, volumes of 0."""
     values: dict[str, Number] = dict.fromkeys(REGION_COLUMNS)
     values |= {"n_voxels": 0, "mtv_ml": 0.0, "tlg_g": 0.0}
-    values |= dict.fromkeys([*FRACTIONS, *LEVELS], 0.0)
+    values |= dict.fromkeys([*SENSITIVITY, *FRACTIONS, *LEVELS], 0.0)
     values |= ratios(values, references)
     return _without_suv(values, Unit.COUNTS) if suv_type == NO_SUV else values

@@ -66,38 +66,54 @@ def peaks(volume: Volume, found: Intensity) -> Peaks:
     scale = np.maximum(np.abs(largest), np.abs(np.minimum.reduceat(exact, centres.starts)))
     is_peak = exact >= centres.spread(largest - TIED * scale)
     centre = centres.voxels[centres.first(is_peak)]
-    in_roi, in_fov = _fractions(volume, centre, found.regions, found.weights)
     return Peaks(
         exact=largest,
         centre=centre,
         ibsi_global=np.maximum.reduceat(binary, centres.starts),
         ibsi_local=np.maximum.reduceat(np.where(found.is_maximum, binary, -np.inf), centres.starts),
-        in_roi_fraction=in_roi,
-        in_fov_fraction=in_fov,
+        in_roi_fraction=_in_roi(volume.grid, sphere, centre, found.regions, found.weights),
+        in_fov_fraction=_in_fov(volume.grid, sphere, centre),
     )
 
 
-def _fractions(
-    volume: Volume, peak_centres: Int, regions: Segments, weights: Float | None
-) -> tuple[Float, Float]:
-    """Return the fraction of each region's peak sphere inside the region and inside the image."""
-    sphere = peak_sphere(volume.grid.spacing_mm)
-    total = sphere.exact_weights.sum()
-    in_roi, in_fov = np.empty(len(peak_centres)), np.empty(len(peak_centres))
-    shape = np.array(volume.grid.shape)
-    keys = regions.keys(volume.grid.size)
-    for start in range(0, len(peak_centres), 1024):
+def _in_roi(grid: Grid, sphere: Sphere, at: Int, regions: Segments, weights: Float | None) -> Float:
+    """Return the part of each region's peak sphere, centred on the flat voxel numbers `at`, in the region.
+
+    Only voxels whose flat number is near that of the centre are looked at.
+    """
+    _, nj, ni = grid.shape
+    reach_k, reach_j, reach_i = sphere.reach
+    keys = regions.keys(grid.size)
+    centre = at + np.arange(len(at), dtype=np.int64) * grid.size
+    reach = (reach_k * nj + reach_j) * ni + reach_i
+    low = np.maximum(np.searchsorted(keys, centre - reach), regions.starts)
+    near = np.minimum(np.searchsorted(keys, centre + reach, side="right"), regions.ends) - low
+    ends = np.cumsum(near)
+    place = np.arange(ends[-1]) + np.repeat(low - ends + near, near)
+    index = np.stack(np.unravel_index(regions.voxels[place], grid.shape))
+    away = np.abs(index - np.repeat(grid.index_of(at).T, near, axis=1))
+    is_covered = (away <= np.array(sphere.reach)[:, None]).all(axis=0)
+    share = np.zeros(len(place))
+    share[is_covered] = sphere.exact[tuple(away[:, is_covered])]
+    if weights is not None:
+        share *= weights[place]
+    inside = np.add.reduceat(share, ends - near) / sphere.exact_weights.sum()
+    return np.asarray(np.minimum(inside, 1.0), np.float64)
+
+
+def _in_fov(grid: Grid, sphere: Sphere, at: Int) -> Float:
+    """Return the part of the sphere in the image, centred on each of the flat voxel numbers `at`."""
+    index, last = grid.index_of(at), np.array(grid.shape) - 1
+    is_clipped = ((index < sphere.reach) | (index > last - sphere.reach)).any(axis=1)
+    found = np.ones(len(at))
+    clipped, places = index[is_clipped], np.flatnonzero(is_clipped)
+    for start in range(0, len(places), 1024):
         part = slice(start, start + 1024)
-        at = volume.grid.index_of(peak_centres[part])[:, None] + sphere.offsets
-        is_inside = np.all((at >= 0) & (at < shape), axis=-1)
-        covered = is_inside * sphere.exact_weights
-        in_fov[part] = np.where(is_inside.all(axis=1), 1.0, covered.sum(axis=1) / total)
-        flat = (at[..., 0] * shape[1] + at[..., 1]) * shape[2] + at[..., 2]
-        wanted = flat + np.arange(start, start + len(flat))[:, None] * volume.grid.size
-        found = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-        share = np.where(keys[found] == wanted, 1.0 if weights is None else weights[found], 0.0)
-        in_roi[part] = (covered * share).sum(axis=1) / total
-    return np.minimum(in_roi, 1.0), in_fov
+        around = clipped[part, None] + sphere.offsets
+        is_inside = np.all((around >= 0) & (around <= last), axis=-1)
+        covered = (is_inside * sphere.exact_weights).sum(axis=1) / sphere.exact_weights.sum()
+        found[places[part]] = np.where(is_inside.all(axis=1), 1.0, covered)
+    return found
 
 
 def _means_at(volume: Volume, sphere: Sphere, centres: Segments) -> tuple[Float, Float]:
