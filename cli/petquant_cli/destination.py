@@ -16,13 +16,20 @@ def existing(path: Path) -> Path:
     ------
     UsageError
         PATH_NOT_FOUND, when nothing is there.
+    UnreadableInput
+        FILE_UNREADABLE, when the way to it is barred.
     """
-    from petquant.errors import UsageError
+    from petquant.errors import UnreadableInput, UsageError
 
     try:
         is_there = path.exists() or path.is_symlink()
     except OSError as error:
-        raise UsageError.of("PATH_NOT_FOUND", f"{path}: {error.strerror}", path=str(path)) from error
+        raise UnreadableInput.of(
+            "FILE_UNREADABLE",
+            error.strerror or str(error),
+            expected="a path that may be entered",
+            path=str(path),
+        ) from error
     if not is_there:
         raise UsageError.of(
             "PATH_NOT_FOUND", f"{path} does not exist", remedy="give an existing file or folder"

@@ -171,6 +171,7 @@ CSV_COLUMNS: Rows = (
     ("decay_reference", "date-time", "as `conversion.decay_reference_at`"),
     ("suv_rule", "text", "as `conversion.rule`"),
     ("petquant_version", "text", ""),
+    ("notice", "text", "research use only"),
     ("suv_factor", "number or JSON list", "of the SUV type of the row"),
 )
 

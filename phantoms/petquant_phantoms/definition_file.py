@@ -7,6 +7,7 @@ the two.
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
@@ -179,6 +180,8 @@ def _body(name: str, document: Table) -> Body:
 
 
 def _region(name: str, table: Table, shapes: Mapping[str, Shape]) -> Region:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,62}", table["name"]):
+        raise DefinitionError(f"{name}: a region's name becomes a file name, and {table['name']!r} is none")
     role: Role = "background" if table.get("role") == "background" else "lesion"
     _choice(name, f"regions.{table['name']}.role", table.get("role", "lesion"), get_args(Role))
     source = table.get("of")

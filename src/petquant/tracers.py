@@ -62,6 +62,7 @@ TRACERS: tuple[Tracer, ...] = (
     ),
 )
 
+
 def tracers_in(text: str) -> tuple[Tracer, ...]:
     """Return the tracers that `text` (a name or a code value) means."""
     return tuple(

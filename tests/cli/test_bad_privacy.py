@@ -528,7 +528,6 @@ def test_bad_105_definition_is_a_name_and_no_path(name):
         catalogue.load(name)
 
 
-@pytest.mark.xfail(reason="a region name of a definition becomes a file name as it stands", strict=True)
 @pytest.mark.parametrize("name", ["../../escaped", NAMES_OF_PATHS[1]])
 def test_bad_105_region_of_a_definition_does_not_leave_its_root(tmp_path, name):
     sphere: dict[str, Any] = {"kind": "sphere", "centre_mm": [0, 0, 0], "radius_mm": 9.0}

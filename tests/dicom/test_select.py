@@ -196,3 +196,14 @@ def test_one_uncorrected_slice_makes_the_series_uncorrected(tmp_path):
     datasets[3].CorrectedImage = ["DECY"]
     (series,) = index(put(tmp_path, datasets)).series
     assert attenuation_of(series)[0] is Attenuation.ABSENT
+
+
+def test_a_capture_that_comes_before_the_slices_does_not_decide_what_the_series_is(tmp_path):
+    datasets = pet_datasets(TINY)
+    capture = pet_datasets(TINY)[0]
+    capture.SOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    capture.SOPInstanceUID = f"{capture.SOPInstanceUID}9"
+    write_datasets([capture, *datasets], tmp_path)
+    chosen = select(index(tmp_path))
+    assert len(chosen.series.instances) == len(datasets)
+    assert [finding.code for finding in chosen.findings] == ["SERIES_NOT_VOLUME"]

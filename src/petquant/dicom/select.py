@@ -199,8 +199,8 @@ def _candidates(
         findings += dropped
         if not volume.instances:
             set_aside.append((one, dropped[0].found))
-        elif one.sop_class_uid != PET_IMAGE:
-            set_aside.append((one, f"SOP class {one.sop_class_uid} is not read"))
+        elif (sop_class_uid := volume.instances[0].text(TAG["SOPClassUID"])) != PET_IMAGE:
+            set_aside.append((one, f"SOP class {sop_class_uid} is not read"))
         else:
             state, evidence = attenuation_of(volume)
             candidates.append(_Candidate(series=volume, state=state, evidence=evidence))

@@ -215,6 +215,7 @@ def rows_of(quantification: Quantification, privacy: Privacy) -> list[dict[str, 
         "decay_reference": conversion["decay_reference_at"],
         "suv_rule": conversion["rule"],
         "petquant_version": record["petquant_version"],
+        "notice": record["notice"],
     }
     rows = []
     for measurement in record["measurements"]:
