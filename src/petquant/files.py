@@ -2,151 +2,253 @@
 
 from __future__ import annotations
 
-import csv
-import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from petquant.errors import PetquantError, Refused, UnreadableInput, UsageError
-from petquant.grid import AxisMap, Grid
+from petquant.dicom.belonging import PetFacts
+from petquant.errors import Finding, LimitReached, Refused, UnreadableInput
+from petquant.flags import CODES, Severity
+from petquant.grid import Grid
+from petquant.label_names import read_names
 from petquant.nifti import read_label_map
-from petquant.roi import Roi, RoiSet, Role
+from petquant.placement import place
+from petquant.roi import Reading, Roi, RoiSet, Role, united
 
 __all__ = ["load_rois", "read_names"]
+
+RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
+NIFTI_HEADS = tuple(size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big"))
+GZIP = b"\x1f\x8b"
+NRRD = b"NRRD000"
+SUFFIXES = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".seg.nhdr", ".nhdr")
 
 
 def load_rois(
     path: Path | str,
     *,
     onto: Grid,
+    pet: PetFacts | None = None,
+    reading: Reading | None = None,
     names_path: Path | str | None = None,
     role: Role = Role.LESION,
-    label: int | None = None,
+    label: int | str | None = None,
     allow_empty: bool = False,
+    is_united: bool = False,
 ) -> RoiSet:
-    """Return the regions of a label map on the PET grid.
+    """Return the regions of a file or folder on the PET grid.
 
     Parameters
     ----------
     path
-        NIfTI label map with the PET's voxels; its axes may be turned or reversed (RAS files are).
+        NIfTI or NRRD label map, 3D Slicer segmentation, DICOM SEG or RTSTRUCT; or a folder of such files, in
+        which every mask is a region with the name of its file. The content decides, never the suffix.
     onto
         The PET grid.
+    pet
+        What a SEG or RTSTRUCT is held against; without it they need
+        ``Reading(ignore_frame_of_reference=True)``.
+    reading
+        How a file is meant where it does not say so itself.
     names_path
-        JSON ``{"1": "name"}`` or CSV with the columns label and name.
+        JSON ``{"1": "name"}`` or CSV with the columns label and name, for label maps.
     role
         Of all regions.
     label
-        Keep this one alone.
+        Keep the region with this id alone.
     allow_empty
-        Whether a map without a label is an answer (no lesion) and not an error.
+        Whether a file without a region is an answer (no lesion) and not an error.
+    is_united
+        Whether all regions of a file together are one; they are joined on the grid on which they were drawn.
+
+    Returns
+    -------
+    The regions in the order of the file, without those that hold no voxel (finding ROI_EMPTY_SKIPPED).
 
     Raises
     ------
     Refused
-        ROI_GRID_DIFFERS, which says what differs and by how much; ROI_EMPTY; ROI_LABEL_MISSING.
+        ROI_EMPTY; ROI_LABEL_MISSING; ROI_OUTSIDE_FOV.
     PetquantError
-        As `petquant.nifti.read_label_map` and `read_names`.
+        As the reader of the format and `read_names`.
     """
     path = Path(path)
+    reading = reading or Reading()
+    pet = pet or PetFacts()
     names = read_names(names_path) if names_path is not None else None
-    found = read_label_map(path, names=names)
-    axes = onto.axes_of(found.grid)
-    if axes is None:
-        raise Refused.of(
-            "ROI_GRID_DIFFERS",
-            f"the label map differs from the PET: {onto.difference(found.grid)}",
-            expected="the voxels of the PET",
-            remedy="resample the label map onto the PET grid (nearest neighbour)",
-            path=str(path),
-        )
-    if not found.rois and not allow_empty:
-        raise Refused.of("ROI_EMPTY", "no voxel is labelled", remedy="--allow-empty", path=str(path))
-    rois = found.rois if label is None else _only(found.rois, label, path)
-    flags = ("ROI_GRID_SNAPPED",) if onto.is_snapped(axes) else ()
+    if path.is_dir():
+        parts, said = _of_folder(path, onto=onto, pet=pet, reading=reading)
+    else:
+        parts, said = [_of_file(path, onto=onto, pet=pet, reading=reading, names=names)], ()
+    if label is not None:
+        parts = _only(parts, str(label), path)
+    filled = [replace(part, rois=tuple(roi for roi in part.rois if len(roi.voxels))) for part in parts]
+    n_empty = sum(len(part.rois) for part in parts) - sum(len(part.rois) for part in filled)
+    if not any(part.rois for part in filled):
+        if not allow_empty:
+            raise Refused.of("ROI_EMPTY", "no voxel is labelled", remedy="--allow-empty", path=str(path))
+        return RoiSet(grid=onto, rois=())
+    if n_empty:
+        found = f"{n_empty} of {n_empty + sum(len(part.rois) for part in filled)} regions hold no voxel"
+        said = (*said, Finding(code="ROI_EMPTY_SKIPPED", found=found, path=str(path)))
+    if is_united:
+        filled = [_united(part) for part in filled if part.rois]
+    try:
+        placed = [place(part, onto=onto, other_grid=reading.other_grid) for part in filled]
+    except Refused as refusal:
+        raise Refused.because(*(replace(one, path=str(path)) for one in refusal.findings)) from refusal
+    findings = dict.fromkeys(
+        replace(finding, path=finding.path or str(path))
+        for finding in (*said, *(finding for part in placed for finding in part.findings))
+    )
     return RoiSet(
         grid=onto,
         rois=tuple(
-            replace(roi, voxels=_turned(roi.voxels, axes, found.grid, onto), role=role, flags=flags)
-            for roi in rois
+            roi if roi.role is role else replace(roi, role=role) for part in placed for roi in part.rois
         ),
+        findings=tuple(findings),
     )
 
 
-def read_names(path: Path | str) -> dict[int, str]:
-    """Return the names of labels from JSON ``{"1": "name"}`` or CSV with the columns label and name.
+def _of_file(
+    path: Path, *, onto: Grid, pet: PetFacts, reading: Reading, names: Mapping[int, str] | None
+) -> RoiSet:
+    """Return the regions of one file, on its own grid or on the PET's."""
+    head = _head(path)
+    if head.startswith((*NIFTI_HEADS, GZIP)) and head[128:] != b"DICM":
+        return read_label_map(path, names=names, reading=reading)
+    if head.startswith(NRRD):
+        from petquant.nrrd import read_nrrd  # noqa: PLC0415 - not needed on the way of a NIfTI label map
 
-    Raises
-    ------
-    UsageError
-        PATH_NOT_FOUND.
-    UnreadableInput
-        FILE_UNREADABLE, SIDECAR_INVALID.
-    """
-    path = Path(path)
-    if not path.exists():
-        raise UsageError.of("PATH_NOT_FOUND", "does not exist", path=str(path))
-    if not path.is_file():
-        raise _names_invalid(path, "no regular file")
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UnreadableInput.of(
-            "FILE_UNREADABLE",
-            error.strerror or str(error),
-            expected="a file that can be read",
-            path=str(path),
-        ) from error
-    try:
-        text = content.decode("utf-8-sig")
-        if text.lstrip().startswith("{"):
-            pairs = list(json.loads(text).items())
-        else:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if row]
-            head = [cell.lower() for cell in rows[0]]
-            of_label, of_name = head.index("label"), head.index("name")
-            pairs = [(row[of_label], row[of_name]) for row in rows[1:]]
-        names = {int(label): name for label, name in pairs}
-    except (ValueError, IndexError, AttributeError, RecursionError, csv.Error) as error:
-        raise _names_invalid(path, str(error)) from error
-    if len(names) < len(pairs) or not all(isinstance(name, str) for name in names.values()):
-        raise _names_invalid(path, "a label with two names, or a name that is no text")
-    return names
+        return read_nrrd(path, names=names, reading=reading)
+    sop_class = _sop_class(path) if head else ""
+    if not sop_class:
+        return read_label_map(path, names=names, reading=reading)  # which says what it is instead
+    return _of_dicom(path, sop_class, onto=onto, pet=pet, reading=reading)
 
 
-def _names_invalid(path: Path, found: str) -> PetquantError:
-    return UnreadableInput.of(
-        "SIDECAR_INVALID",
-        f"names of labels cannot be read: {found}",
-        expected='JSON {"1": "name"} or CSV with the columns label,name',
+def _of_dicom(path: Path, sop_class: str, *, onto: Grid, pet: PetFacts, reading: Reading) -> RoiSet:
+    from petquant.dicom.seg import SEG_CLASSES, read_seg  # noqa: PLC0415 - not needed for a NIfTI label map
+
+    if sop_class in SEG_CLASSES:
+        return read_seg(path, onto=onto, pet=pet, reading=reading)
+    raise UnreadableInput.of(
+        "FORMAT_UNSUPPORTED",
+        f"a DICOM object of SOP class {sop_class}",
+        expected="DICOM SEG, NIfTI or NRRD",
         path=str(path),
     )
 
 
-def _only(rois: tuple[Roi, ...], label: int, path: Path) -> tuple[Roi, ...]:
-    """Return the region of one label."""
-    chosen = tuple(roi for roi in rois if roi.roi_id == str(label))
-    if not chosen:
-        there = ", ".join(roi.roi_id for roi in rois[:20]) + (" ..." if len(rois) > 20 else "")
-        raise Refused.of(
-            "ROI_LABEL_MISSING",
-            f"label {label} does not occur",
-            expected=f"one of {there}" if there else "",
+def _of_folder(
+    path: Path, *, onto: Grid, pet: PetFacts, reading: Reading
+) -> tuple[list[RoiSet], tuple[Finding, ...]]:
+    """Return the regions of every file of a folder that holds some; each mask is named by its file."""
+    parts: list[RoiSet] = []
+    n_strays = 0
+    for file in sorted(entry for entry in path.iterdir() if entry.is_file()):
+        head = _head(file)
+        is_image = head.startswith((*NIFTI_HEADS, NRRD)) or (
+            head.startswith(GZIP) and file.name.lower().endswith(".nii.gz")
+        )
+        if is_image and head[128:] != b"DICM":
+            found = _of_file(file, onto=onto, pet=pet, reading=reading, names=None)
+            parts.append(replace(found, rois=tuple(_named_by(file, found.rois))))
+            continue
+        sop_class = _sop_class(file) if head[128:] == b"DICM" else ""
+        if _is_regions(sop_class):
+            parts.append(_of_dicom(file, sop_class, onto=onto, pet=pet, reading=reading))
+        else:
+            n_strays += 1
+    if not parts:
+        raise UnreadableInput.of(
+            "FORMAT_UNSUPPORTED",
+            f"a folder without a file of regions among {n_strays} files",
+            expected="masks in NIfTI or NRRD, DICOM SEG",
             path=str(path),
         )
-    return chosen
+    strays = Finding(code="STRAY_FILES", found=f"{n_strays} files that hold no regions", path=str(path))
+    return parts, (strays,) if n_strays else ()
 
 
-def _turned(voxels: NDArray[np.int64], axes: AxisMap, of: Grid, onto: Grid) -> NDArray[np.int64]:
-    """Return voxel numbers of one grid as those of another that has the same voxels, ascending."""
-    if axes.order == (0, 1, 2) and not any(axes.reversed):
-        return voxels
-    theirs = np.unravel_index(voxels, of.shape)
-    mine = [
-        onto.shape[a] - 1 - theirs[axis] if back else theirs[axis]
-        for a, (axis, back) in enumerate(zip(axes.order, axes.reversed, strict=True))
-    ]
-    return np.sort(np.ravel_multi_index((mine[0], mine[1], mine[2]), onto.shape))
+def _named_by(file: Path, rois: Sequence[Roi]) -> list[Roi]:
+    """Return the regions of a mask with the stem of its file as id and name; of several labels, with both."""
+    suffix = next((suffix for suffix in SUFFIXES if file.name.lower().endswith(suffix)), "")
+    stem = file.name[: len(file.name) - len(suffix)]
+    if not rois:
+        return [Roi(roi_id=stem, name=stem, voxels=np.empty(0, np.int64))]
+    if len(rois) == 1:
+        return [replace(rois[0], roi_id=stem, name=stem)]
+    return [replace(roi, roi_id=f"{stem}:{roi.roi_id}", name=f"{stem} {roi.name}") for roi in rois]
+
+
+def _head(path: Path) -> bytes:
+    """Return the first bytes that tell a format; none when it cannot be opened, which its reader says."""
+    try:
+        if not path.is_file():
+            return b""
+        with path.open("rb") as file:
+            return file.read(132)
+    except OSError:
+        return b""
+
+
+def _is_regions(sop_class: str) -> bool:
+    from petquant.dicom.seg import SEG_CLASSES  # noqa: PLC0415 - not needed for a NIfTI label map
+
+    return sop_class in SEG_CLASSES
+
+
+def _sop_class(path: Path) -> str:
+    """Return the SOP class of a DICOM file, "" of any other.
+
+    Raises
+    ------
+    UnreadableInput, LimitReached
+        When the file is DICOM and damaged.
+    """
+    from petquant.dicom.scan import scan_file  # noqa: PLC0415 - not needed for a NIfTI label map
+    from petquant.dicom.tags import TAG  # noqa: PLC0415
+
+    instance = scan_file(str(path))
+    if instance is None:
+        return ""
+    for finding in instance.findings:
+        if finding.code == "FILE_DAMAGED":
+            code = finding.found.partition(":")[0]
+            is_limit = code in CODES and CODES[code].severity is Severity.LIMIT
+            kind = LimitReached if is_limit else UnreadableInput
+            raise kind.of(code if code in CODES else "FILE_NOT_UNDERSTOOD", finding.found, path=str(path))
+    return instance.text(TAG["SOPClassUID"])
+
+
+def _only(parts: Sequence[RoiSet], label: str, path: Path) -> list[RoiSet]:
+    """Return the region with one id.
+
+    Raises
+    ------
+    Refused
+        ROI_LABEL_MISSING.
+    """
+    chosen = [replace(part, rois=tuple(roi for roi in part.rois if roi.roi_id == label)) for part in parts]
+    if any(part.rois for part in chosen):
+        return [part for part in chosen if part.rois]
+    ids = [roi.roi_id for part in parts for roi in part.rois]
+    there = ", ".join(ids[:20]) + (" ..." if len(ids) > 20 else "")
+    raise Refused.of(
+        "ROI_LABEL_MISSING",
+        f"label {label} does not occur",
+        expected=f"one of {there}" if there else "",
+        path=str(path),
+    )
+
+
+def _united(part: RoiSet) -> RoiSet:
+    """Return all regions of a grid as one."""
+    if len(part.rois) == 1:
+        return part
+    voxels, weights = united(part.rois)
+    flags = tuple(dict.fromkeys(flag for roi in part.rois for flag in roi.flags))
+    return replace(part, rois=(replace(part.rois[0], voxels=voxels, weights=weights, flags=flags),))

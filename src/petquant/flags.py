@@ -400,12 +400,6 @@ _ROWS = (
     ),
     # Regions: roi.md section 5; reliability.md 69 to 85
     (
-        "ROI_GRID_DIFFERS",
-        "refuse",
-        "the region lies on another grid than the PET",
-        "resample the label map onto the PET grid",
-    ),
-    (
         "ROI_GRID_SNAPPED",
         "flag",
         "the region's grid is off by up to a tenth of a voxel; taken as the same",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from petquant.dicom.belonging import PetFacts
 from petquant.errors import Finding, Refused, UsageError
 from petquant.files import load_rois
 from petquant.flags import CODES, flags_of, refusals_of
@@ -16,7 +17,7 @@ from petquant.manifest import verify
 from petquant.measurement import Measurement
 from petquant.metrics import Burden, Reference, burden, measure, references, slices_needed, without_volumes
 from petquant.quantification import Quantification
-from petquant.roi import Roi, Role
+from petquant.roi import Reading, Roi, RoiSet, Role, united
 from petquant.study import Choices, PetStudy, open_study
 from petquant.suv.conversion import SuvScale
 from petquant.suv.plausibility import activity_balance, balance_findings, extreme_findings, slice_findings
@@ -28,11 +29,11 @@ __all__ = ["Background", "quantify", "scaled", "study_refusals"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Background:
-    """A background as the user names it: a file, and one label of it or all."""
+    """A background as the user names it: a file or folder, and one region of it or all together."""
 
     name: str
     path: str
-    label: int | None = None
+    label: int | str | None = None
 
 
 def quantify(
@@ -51,7 +52,7 @@ def quantify(
     study
         Folder or file of the study.
     rois
-        Label maps on the PET grid; every label is a lesion.
+        Files or folders of regions, in any form that `petquant.files.load_rois` reads; all are lesions.
     backgrounds
         Reference regions that ratios divide by.
     choices
@@ -74,7 +75,7 @@ def quantify(
     only_ratios = bool(refused) and bool(backgrounds) and not _forbidding_ratios(opened, choices)
     if refused and not only_ratios:
         raise Refused.because(*refused)
-    lesions, references_ = _regions(opened.grid, rois, backgrounds, labels, choices)
+    lesions, references_, of_regions = _regions(opened, rois, backgrounds, labels, choices)
     native = opened.volume(keep=slices_needed(opened.grid, [*lesions, *references_]))
     opened.verify_unchanged()
     if manifest is not None:
@@ -85,7 +86,7 @@ def quantify(
     )
     findings = (*opened.findings, *opened.conversion.findings, *said)
     if not only_ratios:
-        _refuse(findings, choices)
+        _refuse((*findings, *of_regions), choices)
     measured = [
         _measured(suv_type, volume, lesions, references_, flags_of(findings))
         for suv_type, volume in volumes.items()
@@ -100,7 +101,7 @@ def quantify(
         summary=summary.values,
         activity_balance=balance,
         manifest_sha256=locked,
-        findings=(*findings, *_overlap(summary)),
+        findings=(*findings, *of_regions, *_overlap(summary)),
     )
 
 
@@ -188,39 +189,58 @@ def _forbidding_ratios(opened: PetStudy, choices: Choices) -> tuple[Finding, ...
 
 
 def _regions(
-    grid: Grid,
+    opened: PetStudy,
     rois: Sequence[str | os.PathLike[str]],
     backgrounds: Sequence[Background],
     labels: str | os.PathLike[str] | None,
     choices: Choices,
-) -> tuple[list[Roi], list[Roi]]:
-    lesions = [
-        roi if len(rois) == 1 else replace(roi, source=f"label map {number}")
-        for number, path in enumerate(rois, start=1)
-        for roi in load_rois(
+) -> tuple[list[Roi], list[Roi], tuple[Finding, ...]]:
+    """Return lesions and backgrounds on the PET grid, and what is to be said of their files."""
+    facts = opened.facts
+    loaded = [
+        load_rois(
             os.fspath(path),
-            onto=grid,
+            onto=opened.grid,
+            pet=facts,
+            reading=choices.reading,
             names_path=None if labels is None else os.fspath(labels),
             allow_empty=choices.allow_empty,
-        ).rois
+        )
+        for path in rois
     ]
-    return lesions, [_background(grid, background) for background in backgrounds]
+    lesions = [
+        roi if len(rois) == 1 else replace(roi, source=f"{roi.source} {number}")
+        for number, of_file in enumerate(loaded, start=1)
+        for roi in of_file.rois
+    ]
+    behind = [_background(opened.grid, background, facts, choices.reading) for background in backgrounds]
+    findings = (finding for part in (*loaded, *(said for _, said in behind)) for finding in part.findings)
+    return lesions, [background for background, _ in behind], tuple(dict.fromkeys(findings))
 
 
-def _background(grid: Grid, background: Background) -> Roi:
-    """Return the background as one region: the label asked for, or all labels of its file together."""
-    parts = load_rois(background.path, onto=grid, role=Role.BACKGROUND, label=background.label).rois
-    voxels = np.unique(np.concatenate([part.voxels for part in parts]))
-    flags = tuple(dict.fromkeys(flag for part in parts for flag in part.flags))
+def _background(grid: Grid, background: Background, facts: PetFacts, reading: Reading) -> tuple[Roi, RoiSet]:
+    """Return the background as one region: the one asked for, or all of its file together."""
+    found = load_rois(
+        background.path,
+        onto=grid,
+        pet=facts,
+        reading=reading,
+        role=Role.BACKGROUND,
+        label=background.label,
+        is_united=True,
+    )
+    voxels, weights = united(found.rois)
     which = "all labels" if background.label is None else f"label {background.label}"
-    return Roi(
+    roi = Roi(
         roi_id=background.name,
         name=background.name,
         voxels=voxels,
+        weights=weights,
         role=Role.BACKGROUND,
-        source=f"label map, {which}",
-        flags=flags,
+        source=f"{found.rois[0].source}, {which}",
+        flags=tuple(dict.fromkeys(flag for part in found.rois for flag in part.flags)),
     )
+    return roi, found
 
 
 def scaled(native: Volume, scale: SuvScale) -> Volume:

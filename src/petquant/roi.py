@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from petquant.errors import Finding
 from petquant.grid import Grid
 
-__all__ = ["Reading", "Roi", "RoiSet", "Role", "VoxelValues", "united"]
+__all__ = ["OtherGrid", "Reading", "Roi", "RoiSet", "Role", "VoxelValues", "united"]
 
 
 class Role(StrEnum):
@@ -73,6 +74,13 @@ class VoxelValues(StrEnum):
     PROBABILITY = "probability"  # inside when at least the threshold
 
 
+class OtherGrid(StrEnum):
+    """How a region that was drawn on another grid comes onto the PET."""
+
+    EXACT = "exact"  # by the fraction of each PET voxel that it covers
+    NEAREST = "nearest"  # by the centres of the PET voxels; for comparison only
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """How files of regions are meant where they do not say so, and what is passed over on request.
@@ -85,6 +93,13 @@ class Reading:
         From which probability on a voxel is inside; of DICOM SEG of probabilities too.
     frame
         Of an image with more than three axes, from 1.
+    other_grid
+        How regions of another grid come onto the PET.
+    edge
+        Of contours: ``centre`` (voxels whose centre is inside) or ``area`` (the fraction that is inside);
+        None takes what fits the file.
+    fills_gaps
+        Whether slices between two contours that have none are filled from their neighbours.
     ignore_frame_of_reference, ignore_patient_id
         Take a SEG or RTSTRUCT of another frame of reference or PatientID all the same, flagged.
     """
@@ -92,6 +107,9 @@ class Reading:
     values: VoxelValues | None = None
     probability_threshold: float = 0.5
     frame: int | None = None
+    other_grid: OtherGrid = OtherGrid.EXACT
+    edge: Literal["centre", "area"] | None = None
+    fills_gaps: bool = False
     ignore_frame_of_reference: bool = False
     ignore_patient_id: bool = False
 

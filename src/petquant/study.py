@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from petquant.acquisition import PetAcquisition
 from petquant.dicom.assemble import read_volume, verify_unchanged
+from petquant.dicom.belonging import PetFacts
 from petquant.dicom.frames import one_frame
 from petquant.dicom.header import read_acquisition
 from petquant.dicom.index import Index, Series, index
@@ -18,6 +19,7 @@ from petquant.dicom.stack import Stack, stack
 from petquant.errors import Finding, Refused
 from petquant.grid import Grid
 from petquant.overrides import Overrides
+from petquant.roi import Reading
 from petquant.suv.conversion import SuvConversion, convert
 from petquant.volume import Unit, Volume
 
@@ -42,6 +44,10 @@ class Choices:
         Values in place of the header's.
     is_strict
         Flags marked S refuse.
+    allow_empty
+        A file of regions without a region is an answer: no lesion.
+    reading
+        How files of regions are meant where they do not say so.
     """
 
     study: str | None = None
@@ -55,6 +61,7 @@ class Choices:
     allow_extreme: bool = False
     allow_incomplete: bool = False
     allow_empty: bool = False
+    reading: Reading = field(default_factory=Reading)
     follow_symlinks: bool = False
 
 
@@ -98,6 +105,11 @@ class PetStudy:
         if self.stack.grid is None:
             raise Refused.because(*self.stack.findings)
         return self.stack.grid
+
+    @property
+    def facts(self) -> PetFacts:
+        """What regions in DICOM are held against."""
+        return PetFacts.of(self.series, self.stack)
 
     def volume(self, *, keep: NDArray[np.bool_] | None = None) -> Volume:
         """Return the volume in its stored unit; slices that are not kept give their totals only."""

@@ -58,11 +58,27 @@ def test_grid_that_is_nearly_the_same_is_flagged(save, values, grid):
     assert all(roi.flags == ("ROI_GRID_SNAPPED",) for roi in found.rois)
 
 
-def test_other_grid_is_refused_with_what_differs(save, values, grid):
-    with pytest.raises(Refused, match=r"ROI_GRID_DIFFERS.*origin -15 x 20 x -300 against -10 x 20 x -300 mm"):
-        load_rois(save(values, shift_mm=(5, 0, 0)), onto=grid)
-    with pytest.raises(Refused, match=r"ROI_GRID_DIFFERS.*shape 2 x 4 x 5 against 3 x 4 x 5"):
-        load_rois(save(values[:2]), onto=grid)
+def test_other_grid_gives_weights_and_says_what_differs(save, values, grid):
+    # a quarter of a voxel along i: three voxels in a row cover 3/4, 1, 1 and 1/4
+    values[2, 3, 0] = 0
+    found = load_rois(save(values, shift_mm=(-0.625, 0, 0)), onto=grid)
+    (roi,) = found.rois
+    assert roi.voxels.tolist() == [20 + 5 + i for i in (1, 2, 3, 4)]
+    np.testing.assert_allclose(roi.weights, [0.75, 1, 1, 0.25], rtol=1e-6)  # float32 in the NIfTI header
+    assert roi.flags == ("ROI_ON_OTHER_GRID",)
+    assert "0.625 mm apart" in found.findings[0].found
+
+
+def test_file_of_part_of_the_grid_holds_the_same_voxels(save, values, grid):
+    for roi, label in zip(load_rois(save(values[:, :, :4]), onto=grid).rois, (1, 4), strict=True):
+        np.testing.assert_array_equal(roi.voxels, np.flatnonzero(values == label))
+        assert roi.weights is None
+        assert roi.flags == ()
+
+
+def test_region_outside_the_image_is_refused(save, values, grid):
+    with pytest.raises(Refused, match=r"ROI_OUTSIDE_FOV"):
+        load_rois(save(values, shift_mm=(500, 0, 0)), onto=grid)
 
 
 def test_empty_map_is_an_error_unless_allowed(save, values, grid):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from petquant.errors import LimitReached, Refused, UnreadableInput
 from petquant.grid import Grid
+from petquant.label_map import frame_index
 from petquant.nifti.stream import ByteStream
 
 __all__ = ["MAX_VOXELS", "NiftiHeader", "read_header"]
@@ -89,7 +90,9 @@ class NiftiHeader:
     slope, intercept
         ``slope * stored + intercept``.
     gap_bytes
-        Bytes between header and numbers.
+        Bytes between header and numbers; of a 4-D image, numbers of the frame that is read.
+    after_bytes
+        Bytes of the frames behind it.
     """
 
     grid: Grid
@@ -97,6 +100,7 @@ class NiftiHeader:
     slope: float
     intercept: float
     gap_bytes: int
+    after_bytes: int = 0
 
     @property
     def is_scaled(self) -> bool:
@@ -104,8 +108,15 @@ class NiftiHeader:
         return (self.slope, self.intercept) != (1.0, 0.0)
 
 
-def read_header(stream: ByteStream, *, max_voxels: int = MAX_VOXELS) -> NiftiHeader:
+def read_header(stream: ByteStream, *, max_voxels: int = MAX_VOXELS, frame: int | None = None) -> NiftiHeader:
     """Return the header that stands at the front of `stream`, and leave the stream behind it.
+
+    Parameters
+    ----------
+    max_voxels
+        Bound of all frames together.
+    frame
+        Which one of an image with more than three axes is meant, from 1.
 
     Raises
     ------
@@ -141,14 +152,18 @@ def read_header(stream: ByteStream, *, max_voxels: int = MAX_VOXELS) -> NiftiHea
         raise UnreadableInput.of(
             "FORMAT_UNSUPPORTED", f"datatype {fields['datatype'][0]}", expected="real numbers", path=str(path)
         )
-    shape = _shape(fields["dim"], path, max_voxels)
+    shape, frames = _shape(fields["dim"], path, max_voxels)
+    dtype = np.dtype(order + DATATYPES[fields["datatype"][0]])
+    before = frame_index(frames, frame, path)
+    frame_bytes = shape[0] * shape[1] * shape[2] * dtype.itemsize
     slope, intercept = _scaling(fields["scl_slope"][0], fields["scl_inter"][0], path)
     return NiftiHeader(
         grid=Grid(shape=shape, affine=_affine(fields, shape, path)),
-        dtype=np.dtype(order + DATATYPES[fields["datatype"][0]]),
+        dtype=dtype,
         slope=slope,
         intercept=intercept,
-        gap_bytes=_gap_bytes(fields["vox_offset"][0], size, path),
+        gap_bytes=_gap_bytes(fields["vox_offset"][0], size, path) + before * frame_bytes,
+        after_bytes=(frames - 1 - before) * frame_bytes,
     )
 
 
@@ -156,7 +171,8 @@ def _not_understood(found: str, path: Path) -> Exception:
     return UnreadableInput.of("FILE_NOT_UNDERSTOOD", found, path=str(path))
 
 
-def _shape(dim: tuple[int, ...], path: Path, max_voxels: int) -> tuple[int, int, int]:
+def _shape(dim: tuple[int, ...], path: Path, max_voxels: int) -> tuple[tuple[int, int, int], int]:
+    """Return nk, nj, ni and the number of frames."""
     axes = dim[0]
     if not 1 <= axes <= 7 or any(n < 1 for n in dim[1 : axes + 1]):
         raise _not_understood(f"dim {dim}", path)
@@ -171,11 +187,7 @@ def _shape(dim: tuple[int, ...], path: Path, max_voxels: int) -> tuple[int, int,
             expected=f"at most {max_voxels}",
             path=str(path),
         )
-    if frames > 1:
-        raise Refused.of(
-            "ROI_NOT_3D", f"{frames} frames", expected="one", remedy="extract one frame", path=str(path)
-        )
-    return nk, nj, ni
+    return (nk, nj, ni), frames
 
 
 def _scaling(slope: float, intercept: float, path: Path) -> tuple[float, float]:

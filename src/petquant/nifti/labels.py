@@ -6,29 +6,32 @@ the regions and not with the volume.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from petquant.errors import LimitReached, Refused, UnreadableInput
+from petquant.errors import LimitReached
+from petquant.label_map import regions_of
 from petquant.nifti.header import MAX_VOXELS, NiftiHeader, read_header
 from petquant.nifti.stream import ByteStream, open_stream, truncated
-from petquant.roi import Roi, RoiSet
+from petquant.roi import Reading, RoiSet
 
 __all__ = ["read_label_map"]
 
 Int = NDArray[np.int64]
 
-LARGEST_LABEL = 2**32 - 1
-WHOLE = 1e-3  # a float this near a whole number is that number (roi.md section 1)
 SLACK_BYTES = 4096  # what may follow the numbers: padding of writers that fill blocks
 WORD_BYTES = 8  # zeros are looked for this many bytes at a time
 
 
 def read_label_map(
-    path: Path | str, *, names: Mapping[int, str] | None = None, max_voxels: int = MAX_VOXELS
+    path: Path | str,
+    *,
+    names: Mapping[int, str] | None = None,
+    reading: Reading | None = None,
+    max_voxels: int = MAX_VOXELS,
 ) -> RoiSet:
     """Return the regions of a NIfTI label map on the file's own grid, one a label, in ascending order.
 
@@ -38,6 +41,8 @@ def read_label_map(
         NIfTI-1 or NIfTI-2 in one file, plain or gzipped, of either byte order.
     names
         Names of labels; the others are called ``label N``.
+    reading
+        What fractions mean, and which frame of a 4-D image is read.
     max_voxels
         A header that declares more is refused before anything is allocated.
 
@@ -45,26 +50,15 @@ def read_label_map(
     ------
     UsageError, UnreadableInput, Refused, LimitReached
         As in `petquant.nifti.stream.open_stream` and `petquant.nifti.header.read_header`; LimitReached with
-        INFLATION_LIMIT when more bytes come than the header declares; ROI_LABELS_INVALID;
-        ROI_LABELS_FRACTIONAL.
+        INFLATION_LIMIT when more bytes come than the header declares; and as in
+        `petquant.label_map.regions_of`.
     """
     path = Path(path)
     with open_stream(path) as stream:
-        header = read_header(stream, max_voxels=max_voxels)
+        header = read_header(stream, max_voxels=max_voxels, frame=None if reading is None else reading.frame)
         stream.skip(header.gap_bytes)
         voxels, values = _labelled(stream, header)
-    labels = _whole_labels(values, path)
-    is_labelled = labels > 0
-    if not is_labelled.all():
-        voxels, labels = voxels[is_labelled], labels[is_labelled]
-    names = names or {}
-    return RoiSet(
-        grid=header.grid,
-        rois=tuple(
-            Roi(roi_id=str(label), name=names.get(label, f"label {label}"), voxels=of_label)
-            for label, of_label in _by_label(voxels, labels)
-        ),
-    )
+    return RoiSet(grid=header.grid, rois=regions_of(voxels, values, path, names=names, reading=reading))
 
 
 def _labelled(stream: ByteStream, header: NiftiHeader) -> tuple[Int, NDArray[np.generic]]:
@@ -73,7 +67,9 @@ def _labelled(stream: ByteStream, header: NiftiHeader) -> tuple[Int, NDArray[np.
     expected = header.grid.size * header.dtype.itemsize
     found, done, carried = [], 0, b""
     for piece in stream.rest():
-        if done + len(carried) + len(piece) > expected + SLACK_BYTES:
+        if header.after_bytes and done >= expected:
+            break
+        if done + len(carried) + len(piece) > expected + header.after_bytes + SLACK_BYTES:
             raise LimitReached.of(
                 "INFLATION_LIMIT",
                 f"more than {expected} bytes of voxels",
@@ -107,54 +103,3 @@ def _nonzero(words: NDArray[np.uint64], header: NiftiHeader, first: int) -> tupl
     row, column = np.nonzero(values)
     native = values[row, column].astype(values.dtype.newbyteorder("="), copy=False)
     return first + at[row] * per_word + column, native
-
-
-def _whole_labels(values: NDArray[np.generic], path: Path) -> NDArray[np.int64]:
-    """Return the values as labels.
-
-    Raises
-    ------
-    UnreadableInput
-        ROI_LABELS_INVALID: negative, NaN, infinite or above 2^32 - 1.
-    Refused
-        ROI_LABELS_FRACTIONAL: farther than 1e-3 from a whole number.
-    """
-    if values.dtype.kind == "f":
-        numbers = np.asarray(values, np.float64)
-        _reject(~np.isfinite(numbers) | (numbers < -WHOLE) | (numbers > LARGEST_LABEL + WHOLE), numbers, path)
-        whole = np.rint(numbers)
-        is_fraction = np.abs(numbers - whole) > WHOLE
-        if is_fraction.any():
-            raise Refused.of(
-                "ROI_LABELS_FRACTIONAL",
-                f"{int(is_fraction.sum())} voxels hold a fraction, the first {numbers[is_fraction][0]:.6g}",
-                expected="whole numbers",
-                remedy="threshold the mask and write whole numbers",
-                path=str(path),
-            )
-        return whole.astype(np.int64)
-    if values.dtype.itemsize == 8 or values.dtype.kind == "i":
-        _reject((values < 0) | (values > LARGEST_LABEL), values, path)  # type: ignore[operator]
-    return values.astype(np.int64)
-
-
-def _reject(is_bad: NDArray[np.bool_], values: NDArray[np.generic], path: Path) -> None:
-    if is_bad.any():
-        raise UnreadableInput.of(
-            "ROI_LABELS_INVALID",
-            f"{int(is_bad.sum())} voxels hold no label, the first {values[is_bad][0]}",
-            expected=f"whole numbers from 0 to {LARGEST_LABEL}",
-            path=str(path),
-        )
-
-
-def _by_label(voxels: Int, labels: NDArray[np.int64]) -> Iterator[tuple[int, Int]]:
-    """Yield each label with its voxels, ascending."""
-    if not len(labels):
-        return
-    narrow = labels.astype(np.uint16) if labels.max() < 2**16 else labels  # 16 bits are sorted by counting
-    order = np.argsort(narrow, kind="stable")
-    voxels, labels = voxels[order], labels[order]
-    starts = np.flatnonzero(np.diff(labels, prepend=-1))
-    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(labels)], strict=True):
-        yield int(labels[start]), voxels[start:end]

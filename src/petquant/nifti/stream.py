@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from petquant.errors import UnreadableInput, UsageError
+from petquant.errors import LimitReached, UnreadableInput, UsageError
 
-__all__ = ["ByteStream", "open_stream"]
+__all__ = ["ByteStream", "inflated_stream", "open_stream"]
 
 PIECE_BYTES = 2**20
 GZIP = b"\x1f\x8b"
 COMPRESSED = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip"}
-FOREIGN = {b"\x93NUMPY": "a NumPy array", b"NRRD000": "NRRD", b"\x89HDF": "HDF5", b"%PDF": "PDF"}
+NRRD = b"NRRD000"
+FOREIGN = {b"\x93NUMPY": "a NumPy array", NRRD: "NRRD", b"\x89HDF": "HDF5", b"%PDF": "PDF"}
 
 
 class ByteStream:
@@ -57,10 +58,58 @@ class ByteStream:
             yield ahead
         yield from self._pieces
 
+    def read(self, count: int) -> bytes:
+        """Return at most `count` bytes, none at the end."""
+        if not self._ahead:
+            self._ahead = next(self._pieces, b"")
+        taken, self._ahead = self._ahead[:count], self._ahead[count:]
+        return taken
+
+    def line(self, longest: int) -> bytes:
+        """Return the bytes up to the next line end, without it; up to the end where none follows.
+
+        Raises
+        ------
+        LimitReached
+            SIZE_LIMIT, when it is longer than `longest`.
+        """
+        while (end := self._ahead.find(b"\n")) < 0 and len(self._ahead) <= longest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                end = len(self._ahead)
+                break
+            self._ahead += piece
+        if end < 0 or end > longest:
+            raise LimitReached.of(
+                "SIZE_LIMIT", f"a line of more than {longest} bytes", expected="text", path=str(self.path)
+            )
+        line, self._ahead = self._ahead[:end], self._ahead[end + 1 :]
+        return line.removesuffix(b"\r")
+
+    def last(self, count: int) -> ByteStream:
+        """Return the stream of the last `count` bytes.
+
+        Raises
+        ------
+        UnreadableInput
+            FILE_TRUNCATED, when there are fewer.
+        """
+        content = b"".join(self.rest())
+        if len(content) < count:
+            raise truncated(self.path, f"{count} bytes were expected and {len(content)} are there")
+        return ByteStream(iter([content[len(content) - count :]]), self.path)
+
 
 @contextmanager
-def open_stream(path: Path) -> Iterator[ByteStream]:
+def open_stream(path: Path, *, reads_nrrd: bool = False, reads_gzip: bool = True) -> Iterator[ByteStream]:
     """Open the content of a plain or gzipped file.
+
+    Parameters
+    ----------
+    reads_nrrd
+        Whether NRRD is no foreign format.
+    reads_gzip
+        Whether gzip is undone; otherwise its bytes come as they are.
 
     Raises
     ------
@@ -90,10 +139,15 @@ def open_stream(path: Path) -> Iterator[ByteStream]:
                     path=str(path),
                 )
         for magic, name in FOREIGN.items():
-            if start.startswith(magic):
+            if start.startswith(magic) and not (reads_nrrd and magic == NRRD):
                 raise UnreadableInput.of("FORMAT_UNSUPPORTED", f"the file is {name}", path=str(path))
-        pieces = _inflated(file, path) if start.startswith(GZIP) else _plain(file)
+        pieces = _inflated(file, path) if reads_gzip and start.startswith(GZIP) else _plain(file)
         yield ByteStream(pieces, path)
+
+
+def inflated_stream(stream: ByteStream) -> ByteStream:
+    """Return what is left of a stream, inflated."""
+    return ByteStream(_inflated(stream, stream.path), stream.path)
 
 
 def truncated(path: Path, found: str) -> UnreadableInput:
@@ -109,7 +163,7 @@ def _plain(file: BinaryIO) -> Iterator[bytes]:
         yield piece
 
 
-def _inflated(file: BinaryIO, path: Path) -> Iterator[bytes]:
+def _inflated(file: BinaryIO | ByteStream, path: Path) -> Iterator[bytes]:
     """Yield the content of gzip members that follow each other; zeros after the last are padding."""
     packed = file.read(PIECE_BYTES)
     while packed:
