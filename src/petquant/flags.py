@@ -450,7 +450,6 @@ _ROWS = (
         "the region lies wholly outside the PET",
         "give the regions of this scan",
     ),
-    ("ROI_WITHOUT_CONTOURS", "flag", "a region of the file has no contour; it was left out", ""),
     (
         "CONTOUR_NOT_PLANAR",
         "refuse",
