@@ -25,6 +25,8 @@ Int = NDArray[np.int64]
 _DRIFT: Final = 0.5  # of the slice step: how far rounded steps may carry a frame off the slice it refers to
 _SPACING: Final = 0.1  # of the PET's slice step: how far the frames' own step may differ from it
 _LONE: Final = 1.5  # slice steps: thicker frames are not slices of the PET
+_OVERLAP: Final = 0.49  # of the thickness: scanners overlap slices by half at most
+_RUN: Final = 3  # gaps of one width that make it the slice step
 _UNIT: Final = 1e-3  # how far direction cosines may be off unit length and right angle
 
 
@@ -263,16 +265,27 @@ def _is_plane(frame: Frame) -> bool:
 
 
 def _step_of(frames: Sequence[Frame], along: Float, path: str) -> float:
-    """Return the slice step: as stated, else the smallest between two frames, else the thickness of one."""
+    """Return the slice step: as stated, else by the gaps between frames and their thickness.
+
+    Absent frames make gaps of several steps. A gap that is some thicknesses wide and comes up seldom is taken
+    for that; one of less than half a thickness is no step.
+    """
     stated = {frame.step_mm for frame in frames if frame.step_mm > 0}
     if stated:
         return float(np.median(list(stated)))
+    thickness_mm = frames[0].thickness_mm
     gaps = np.diff(np.unique(np.round(along, 4)))
-    if gaps.size:
-        return float(gaps.min())
-    if frames[0].thickness_mm > 0:
-        return frames[0].thickness_mm
-    raise _unplaced("one slice that states no thickness", path)
+    if not gaps.size:
+        if thickness_mm > 0:
+            return thickness_mm
+        raise _unplaced("one slice that states no thickness", path)
+    smallest = float(gaps.min())
+    if smallest < _OVERLAP * thickness_mm:
+        raise _unplaced(f"frames {smallest:.4g} mm apart that are {thickness_mm:.4g} mm thick", path)
+    if thickness_mm > 0 and smallest > _LONE * thickness_mm:
+        is_run = np.isclose(gaps, smallest, rtol=_SPACING).sum() >= _RUN
+        return smallest if is_run else thickness_mm
+    return smallest
 
 
 def _unplaced(found: str, path: str) -> PetquantError:
