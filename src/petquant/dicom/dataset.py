@@ -1,4 +1,4 @@
-"""A data set is all that a DICOM file holds, as pydicom reads it; deflated ones are inflated within bounds."""
+"""A data set is all that a DICOM file holds, read by pydicom; what is deflated is inflated within bounds."""
 
 from __future__ import annotations
 
