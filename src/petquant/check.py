@@ -10,6 +10,7 @@ import os
 from dataclasses import replace
 
 from petquant.checked import CheckedSeries
+from petquant.dicom.archive import unpacked
 from petquant.dicom.index import Index, Series, index
 from petquant.dicom.select import select
 from petquant.dicom.tags import TAG
@@ -38,6 +39,12 @@ def check(path: str | os.PathLike[str], choices: Choices | None = None) -> tuple
         When there is no PET series, or a file cannot be read.
     """
     choices = choices or Choices()
+    with unpacked(path) as folder:
+        return _check(folder, choices)
+
+
+def _check(path: str, choices: Choices) -> tuple[CheckedSeries, ...]:
+    """Return the verdict on every PET series of a folder or file."""
     found = index(path, follow_symlinks=choices.follow_symlinks)
     pet = [series for series in found.series if series.modality == "PT"]
     if choices.study is not None or choices.series is not None or not pet:

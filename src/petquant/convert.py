@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from petquant.dicom.archive import unpacked
 from petquant.errors import Refused
 from petquant.export.record import as_json
 from petquant.export.sidecar import sidecar_record
@@ -36,6 +37,12 @@ def convert(study: str | os.PathLike[str], out: str | os.PathLike[str], choices:
     PetquantError
         With every cause at once, when the SUV would not be safe.
     """
+    with unpacked(study) as folder:
+        return _convert(folder, Path(out), choices)
+
+
+def _convert(study: str, volume_path: Path, choices: Choices) -> Path:
+    """Write the volume and its side-car of a folder or file."""
     opened = open_study(study, choices)
     refused = study_refusals(opened, choices)
     scale = opened.conversion.scale(choices.suv_types[0])
@@ -47,7 +54,6 @@ def convert(study: str | os.PathLike[str], out: str | os.PathLike[str], choices:
     implausible = refusals_of(found, is_strict=choices.is_strict)
     if implausible:
         raise Refused.because(*implausible)
-    volume_path = Path(out)
     sidecar_path = volume_path.with_name(f"{volume_path.name.removesuffix('.gz').removesuffix('.nii')}.json")
     write_all(
         {

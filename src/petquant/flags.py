@@ -77,6 +77,12 @@ _ROWS = (
         "the bytes of a file contradict its declared encoding",
         "export again",
     ),
+    (
+        "ARCHIVE_UNSAFE",
+        "unreadable",
+        "a zip file with members that no honest archive has",
+        "unpack it with a tool that you trust",
+    ),
     ("DUPLICATE_TAGS", "unreadable", "an attribute occurs twice in one data set", "export the file again"),
     ("COMPRESSION_UNSUPPORTED", "unreadable", "a container format that is not read", "unpack it first"),
     ("FORMAT_UNSUPPORTED", "unreadable", "a file format that is not read", "convert it to NIfTI"),

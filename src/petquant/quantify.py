@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from petquant.dicom.archive import unpacked
 from petquant.dicom.belonging import PetFacts
 from petquant.errors import Finding, Refused, UsageError
 from petquant.files import load_rois
@@ -50,7 +51,7 @@ def quantify(
     Parameters
     ----------
     study
-        Folder or file of the study.
+        Folder or file of the study, or a zip of it.
     rois
         Files or folders of regions, in any form that `petquant.files.load_rois` reads; all are lesions.
     backgrounds
@@ -70,14 +71,16 @@ def quantify(
     choices = choices or Choices()
     _require_own_names(backgrounds)
     locked = "" if manifest is None else verify(study, manifest)
-    opened = open_study(study, choices)
-    refused = study_refusals(opened, choices)
-    only_ratios = bool(refused) and bool(backgrounds) and not _forbidding_ratios(opened, choices)
-    if refused and not only_ratios:
-        raise Refused.because(*refused)
-    lesions, references_, of_regions = _regions(opened, rois, backgrounds, labels, choices)
-    native = opened.volume(keep=slices_needed(opened.grid, [*lesions, *references_]))
-    opened.verify_unchanged()
+    with unpacked(study) as folder:
+        opened = open_study(folder, choices)
+        refused = study_refusals(opened, choices)
+        against_ratios = _forbidding_ratios(opened, choices) if backgrounds else ()
+        only_ratios = bool(refused and backgrounds and not against_ratios)
+        if refused and not only_ratios:
+            raise Refused.because(*dict.fromkeys((*refused, *against_ratios)))
+        lesions, references_, of_regions = _regions(opened, rois, backgrounds, labels, choices)
+        native = opened.volume(keep=slices_needed(opened.grid, [*lesions, *references_]))
+        opened.verify_unchanged()
     if manifest is not None:
         verify(study, manifest)  # what was read is what was locked: no size or time can tell a changed bit
 

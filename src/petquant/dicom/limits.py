@@ -26,6 +26,8 @@ class Limits:
         Inflated size of a deflated data set.
     volume_voxels
         Voxels of one volume.
+    archive_members, archive_bytes
+        Members of a zip file, and their inflated size together.
     """
 
     nesting: int = 32
@@ -33,6 +35,8 @@ class Limits:
     inflation: int = 64
     inflated_bytes: int = 512 * 2**20
     volume_voxels: int = 2_000_000_000
+    archive_members: int = 100_000
+    archive_bytes: int = 16 * 2**30
 
 
 DEFAULT_LIMITS = Limits()
