@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 __all__ = ["as_csv"]
@@ -17,22 +17,22 @@ def as_csv(rows: Sequence[Mapping[str, Any]], *, delimiter: str = ",") -> bytes:
 
     A text cell that a spreadsheet would take for a formula is prefixed with an apostrophe.
     """
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    lines = [columns, *([_cell(row.get(column)) for column in columns] for row in rows)]
-    text = "".join(_line(cells, delimiter) for cells in lines)
-    return text.encode("utf-8", "backslashreplace")
+    columns = list(dict.fromkeys(chain.from_iterable(rows)))
+    lines = _Lines()
+    writer = csv.writer(lines, delimiter=delimiter, lineterminator="\r\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(
+            [
+                f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+                for cell in map(row.get, columns)
+            ]
+        )
+    return "".join(lines).encode("utf-8", "backslashreplace")
 
 
-def _line(cells: Sequence[Any], delimiter: str) -> str:
-    """Return one line; a cell with a return in it is quoted: what follows would begin a line of its own."""
-    text = io.StringIO()
-    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerow(cells)
-    return text.getvalue().removesuffix("\r\n") + "\n"
+class _Lines(list[str]):
+    """Lines as csv writes them; a cell with a return in it was quoted, since a return ends its lines."""
 
-
-def _cell(value: Any) -> Any:
-    if value is None:
-        return ""
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
-    return repr(value) if isinstance(value, float) else value
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")

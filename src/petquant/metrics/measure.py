@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -119,9 +119,13 @@ def measure(
     filled = [roi for roi in rois if len(roi.voxels)]
     numbers = (row for part in _batches(filled) for row in _rows(volume, part, suv_type, references))
     unit = volume.unit.value
+    each_once: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[str, ...]] = {}
     measurements = []
     for roi in rois:
         values, flags = next(numbers) if len(roi.voxels) else (_empty(suv_type, references), ())
+        key = (roi.flags, flags)
+        if key not in each_once:
+            each_once[key] = tuple(dict.fromkeys([*conversion_flags, *roi.flags, *flags]))
         measurements.append(
             Measurement(
                 roi_id=roi.roi_id,
@@ -131,7 +135,7 @@ def measure(
                 suv_type=suv_type,
                 unit=unit,
                 values=values,
-                flags=tuple(dict.fromkeys([*conversion_flags, *roi.flags, *flags])),
+                flags=each_once[key],
             )
         )
     return measurements
@@ -172,20 +176,38 @@ def _rows(
     peak = peaks(volume, found)
     is_suv = suv_type != NO_SUV
     columns = _columns(volume, found, peak, moved(volume, found))
-    flags: list[list[str]] = [[] for _ in rois]
-    for code, is_raised in _flags(volume, found, peak, is_suv=is_suv).items():
-        for at in np.flatnonzero(is_raised).tolist():
-            flags[at].append(code)
+    of_references = tuple(code for reference in references for code in reference.flags_of_ratio)
     rows = []
-    for roi, of_row, numbers in zip(rois, flags, zip(*columns.values(), strict=True), strict=True):
+    for roi, flags, numbers in zip(
+        rois,
+        _codes(_flags(volume, found, peak, is_suv=is_suv)),
+        zip(*columns.values(), strict=True),
+        strict=True,
+    ):
         values: dict[str, Number] = dict(zip(columns, numbers, strict=True))
-        if "MEAN_NOT_POSITIVE" in of_row:
+        if "MEAN_NOT_POSITIVE" in flags:
             values["suv_cov"] = None
-        if references and roi.role is Role.LESION:
+        has_ratios = references and roi.role is Role.LESION
+        if has_ratios:
             values |= ratios(values, references)
-            of_row += [code for reference in references for code in reference.flags_of_ratio]
-        rows.append((values if is_suv else _without_suv(values, volume.unit), tuple(of_row)))
+        rows.append(
+            (
+                values if is_suv else _without_suv(values, volume.unit),
+                flags + of_references if has_ratios else flags,
+            )
+        )
     return rows
+
+
+def _codes(is_raised: Mapping[str, NDArray[np.bool_]]) -> list[tuple[str, ...]]:
+    """Return the codes that every region raised; regions that raised the same share them."""
+    bits = sum(of_code.astype(np.int64) << bit for bit, of_code in enumerate(is_raised.values()))
+    patterns, pattern_of = np.unique(np.asarray(bits, np.int64), return_inverse=True)
+    codes = [
+        tuple(code for bit, code in enumerate(is_raised) if pattern >> bit & 1)
+        for pattern in patterns.tolist()
+    ]
+    return [codes[pattern] for pattern in pattern_of.tolist()]
 
 
 def _columns(

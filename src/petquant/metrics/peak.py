@@ -103,17 +103,22 @@ def _in_roi(grid: Grid, sphere: Sphere, at: Int, regions: Segments, weights: Flo
 
 def _in_fov(grid: Grid, sphere: Sphere, at: Int) -> Float:
     """Return the part of the sphere in the image, centred on each of the flat voxel numbers `at`."""
-    index, last = grid.index_of(at), np.array(grid.shape) - 1
-    is_clipped = ((index < sphere.reach) | (index > last - sphere.reach)).any(axis=1)
-    found = np.ones(len(at))
-    clipped, places = index[is_clipped], np.flatnonzero(is_clipped)
-    for start in range(0, len(places), 1024):
+    shape, reach = np.array(grid.shape), np.array(sphere.reach)
+    index = grid.index_of(at)
+    # how near to both ends of each axis, as far as the sphere reaches: few cases, however many regions
+    ends = np.concatenate([np.minimum(index, reach), np.minimum(shape - 1 - index, reach)], axis=1)
+    base = np.tile(reach + 1, 2)
+    case, case_of = np.unique(np.ravel_multi_index(tuple(ends.T), tuple(base)), return_inverse=True)
+    before, after = np.split(np.stack(np.unravel_index(case, tuple(base)), axis=1), 2, axis=1)
+    found = np.empty(len(case))
+    for start in range(0, len(case), 1024):
         part = slice(start, start + 1024)
-        around = clipped[part, None] + sphere.offsets
-        is_inside = np.all((around >= 0) & (around <= last), axis=-1)
+        is_inside = np.all(
+            (sphere.offsets >= -before[part, None]) & (sphere.offsets <= after[part, None]), axis=-1
+        )
         covered = (is_inside * sphere.exact_weights).sum(axis=1) / sphere.exact_weights.sum()
-        found[places[part]] = np.where(is_inside.all(axis=1), 1.0, covered)
-    return found
+        found[part] = np.where(is_inside.all(axis=1), 1.0, covered)
+    return found[case_of]
 
 
 def _means_at(volume: Volume, sphere: Sphere, centres: Segments) -> tuple[Float, Float]:
