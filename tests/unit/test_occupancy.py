@@ -410,3 +410,25 @@ def test_a_mask_drawn_on_ct_measures_on_pet_what_exact_overlap_gives(patient):
     assert mean * volume_ml(roi, pet) == pytest.approx(expected["tlg"], rel=tolerance)
     assert is_half.sum() == expected["n"]
     assert np.median(x[is_half]) == pytest.approx(expected["median"], rel=tolerance)
+
+
+def test_directions_that_differ_by_rounding_are_parallel():
+    """Direction cosines written with six decimals: the weights move by less than the tilt over 60 mm."""
+    ct = centred_grid((40, 80, 80), CT_SPACING)
+    tilted = Grid(shape=ct.shape, affine=ct.affine.copy())
+    tilted.affine[:3, :3] = turned((1, 2, 3), 0.001) @ tilted.affine[:3, :3]
+    sphere = sphere_on(ct, (0.0, 0.0, 0.0), 12.0)
+    (straight,), _ = onto([sphere], PET, from_grid=ct)
+    (roi,), findings = onto([sphere], PET, from_grid=tilted)
+    assert "exact" in findings[0].found
+    assert volume_ml(roi, PET) == pytest.approx(volume_ml(sphere, ct), rel=EXACT)
+    assert np.allclose(dense(roi, PET), dense(straight, PET), rtol=0, atol=1e-3)
+
+
+def test_seventy_thousand_regions_go_onto_the_pet_together():
+    ct = centred_grid((40, 80, 80), CT_SPACING)
+    inner = np.arange(ct.size).reshape(ct.shape)[5:-5, 5:-5, 5:-5].ravel()
+    rois = [Roi(roi_id=str(n), name="voxel", voxels=inner[[n % len(inner)]]) for n in range(70_000)]
+    placed, _ = onto(rois, PET, from_grid=ct)
+    volumes = np.array([roi.weights.sum() for roi in placed]) * PET.voxel_volume_ml
+    assert np.allclose(volumes, ct.voxel_volume_ml, rtol=EXACT, atol=0)
