@@ -19,8 +19,9 @@ from petquant.roi import Reading, Roi, RoiSet, Role, united
 
 __all__ = ["load_rois", "read_names"]
 
-RTSTRUCT = "1.2.840.10008.5.1.4.1.1.481.3"
 NIFTI_HEADS = tuple(size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big"))
+SEG_CLASSES = ("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7")
+RTSTRUCT_CLASS = "1.2.840.10008.5.1.4.1.1.481.3"
 GZIP = b"\x1f\x8b"
 NRRD = b"NRRD000"
 SUFFIXES = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".seg.nhdr", ".nhdr")
@@ -81,7 +82,8 @@ def load_rois(
     if path.is_dir():
         parts, said = _of_folder(path, onto=onto, pet=pet, reading=reading)
     else:
-        parts, said = [_of_file(path, onto=onto, pet=pet, reading=reading, names=names)], ()
+        only = None if label is None else str(label)
+        parts, said = [_of_file(path, onto=onto, pet=pet, reading=reading, names=names, only=only)], ()
     if label is not None:
         parts = _only(parts, str(label), path)
     filled = [replace(part, rois=tuple(roi for roi in part.rois if len(roi.voxels))) for part in parts]
@@ -113,31 +115,62 @@ def load_rois(
 
 
 def _of_file(
-    path: Path, *, onto: Grid, pet: PetFacts, reading: Reading, names: Mapping[int, str] | None
+    path: Path,
+    *,
+    onto: Grid,
+    pet: PetFacts,
+    reading: Reading,
+    names: Mapping[int, str] | None = None,
+    only: str | None = None,
 ) -> RoiSet:
-    """Return the regions of one file, on its own grid or on the PET's."""
+    """Return the regions of one file, on its own grid or on the PET's.
+
+    Contours are drawn of the region `only` alone, so that the others may be points or lie anywhere.
+    """
     head = _head(path)
     if head.startswith((*NIFTI_HEADS, GZIP)) and head[128:] != b"DICM":
         return read_label_map(path, names=names, reading=reading)
     if head.startswith(NRRD):
-        from petquant.nrrd import read_nrrd  # noqa: PLC0415 - not needed on the way of a NIfTI label map
+        from petquant.nrrd import read_nrrd  # noqa: PLC0415 - not needed for a NIfTI label map
 
         return read_nrrd(path, names=names, reading=reading)
     sop_class = _sop_class(path) if head else ""
     if not sop_class:
         return read_label_map(path, names=names, reading=reading)  # which says what it is instead
-    return _of_dicom(path, sop_class, onto=onto, pet=pet, reading=reading)
+    return _of_dicom(path, sop_class, onto=onto, pet=pet, reading=reading, only=only)
 
 
-def _of_dicom(path: Path, sop_class: str, *, onto: Grid, pet: PetFacts, reading: Reading) -> RoiSet:
-    from petquant.dicom.seg import SEG_CLASSES, read_seg  # noqa: PLC0415 - not needed for a NIfTI label map
+def _of_dicom(
+    path: Path, sop_class: str, *, onto: Grid, pet: PetFacts, reading: Reading, only: str | None = None
+) -> RoiSet:
+    """Return the regions of a SEG or RTSTRUCT.
 
+    Raises
+    ------
+    UnreadableInput
+        FORMAT_UNSUPPORTED, of any other object.
+    """
+    if sop_class == RTSTRUCT_CLASS:
+        from petquant.dicom.rtstruct import read_rtstruct  # noqa: PLC0415 - a label map needs no polygons
+        from petquant.polygons import Edge  # noqa: PLC0415
+
+        return read_rtstruct(
+            path,
+            onto=onto,
+            pet=pet,
+            reading=reading,
+            edge=None if reading.edge is None else Edge(reading.edge),
+            fill_gaps=reading.fills_gaps,
+            only=only,
+        )
     if sop_class in SEG_CLASSES:
+        from petquant.dicom.seg import read_seg  # noqa: PLC0415 - a label map needs no frames
+
         return read_seg(path, onto=onto, pet=pet, reading=reading)
     raise UnreadableInput.of(
         "FORMAT_UNSUPPORTED",
         f"a DICOM object of SOP class {sop_class}",
-        expected="DICOM SEG, NIfTI or NRRD",
+        expected="a DICOM SEG or RTSTRUCT, NIfTI or NRRD",
         path=str(path),
     )
 
@@ -154,11 +187,11 @@ def _of_folder(
             head.startswith(GZIP) and file.name.lower().endswith(".nii.gz")
         )
         if is_image and head[128:] != b"DICM":
-            found = _of_file(file, onto=onto, pet=pet, reading=reading, names=None)
+            found = _of_file(file, onto=onto, pet=pet, reading=reading)
             parts.append(replace(found, rois=tuple(_named_by(file, found.rois))))
             continue
         sop_class = _sop_class(file) if head[128:] == b"DICM" else ""
-        if _is_regions(sop_class):
+        if sop_class in (*SEG_CLASSES, RTSTRUCT_CLASS):
             parts.append(_of_dicom(file, sop_class, onto=onto, pet=pet, reading=reading))
         else:
             n_strays += 1
@@ -166,7 +199,7 @@ def _of_folder(
         raise UnreadableInput.of(
             "FORMAT_UNSUPPORTED",
             f"a folder without a file of regions among {n_strays} files",
-            expected="masks in NIfTI or NRRD, DICOM SEG",
+            expected="masks in NIfTI or NRRD, a DICOM SEG or RTSTRUCT",
             path=str(path),
         )
     strays = Finding(code="STRAY_FILES", found=f"{n_strays} files that hold no regions", path=str(path))
@@ -193,12 +226,6 @@ def _head(path: Path) -> bytes:
             return file.read(132)
     except OSError:
         return b""
-
-
-def _is_regions(sop_class: str) -> bool:
-    from petquant.dicom.seg import SEG_CLASSES  # noqa: PLC0415 - not needed for a NIfTI label map
-
-    return sop_class in SEG_CLASSES
 
 
 def _sop_class(path: Path) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from petquant_phantoms import TINY, pet_datasets
 from pydicom.sequence import Sequence as Items
-from pydicom.uid import RLELossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
 
 from petquant.dicom.belonging import PetFacts
 from petquant.dicom.limits import Limits
@@ -150,6 +150,12 @@ def test_run_length_encoded_fractions_are_read(read, make_seg, slices, label_map
     seg = make_seg(slices, {0: label_map}, kind="LABELMAP")
     seg.compress(RLELossless)
     assert_voxels(read(seg), {1: label_map == 1, 7: label_map == 7})
+
+
+def test_deflated_segments_are_read(read, make_seg, slices, masks):
+    seg = make_seg(slices, masks)
+    seg.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    assert_voxels(read(seg), masks)
 
 
 def test_segment_without_frames_is_there_and_empty(read, make_seg, slices, masks):

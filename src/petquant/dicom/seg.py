@@ -6,7 +6,6 @@ DICOM PS3.3 sections A.51 (Segmentation IOD) and C.8.20 (Segmentation modules).
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,15 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petquant.dicom.belonging import PetFacts, belonging
-from petquant.dicom.elements import Damage, Window
-from petquant.dicom.inflation import inflated
+from petquant.dicom.dataset import read_dataset
 from petquant.dicom.limits import DEFAULT_LIMITS, Limits
-from petquant.dicom.meta import read_meta
-from petquant.dicom.pydicom_today import pydicom_of_today
 from petquant.dicom.seg_frames import Frame, Placement, placed
 from petquant.dicom.seg_groups import frames_of, references_of
 from petquant.dicom.seg_pixels import planes
-from petquant.dicom.transfer_syntax import DEFLATED
 from petquant.errors import Finding, LimitReached, PetquantError, UnreadableInput
 from petquant.grid import SAME_FRACTION, Grid
 from petquant.roi import Reading, Roi, RoiSet
@@ -113,7 +108,7 @@ def read_seg(
     path = os.fspath(path)
     try:
         return _read(
-            path, _dataset(path, limits), onto=onto, pet=pet, reading=reading or Reading(), limits=limits
+            path, read_dataset(path, limits), onto=onto, pet=pet, reading=reading or Reading(), limits=limits
         )
     except PetquantError:
         raise
@@ -121,27 +116,6 @@ def read_seg(
         raise UnreadableInput.of(
             "FILE_NOT_UNDERSTOOD", f"not a SEG that can be read: {error}", path=path, remedy="export again"
         ) from error
-
-
-def _dataset(path: str, limits: Limits) -> Any:
-    """Return the data set with its transfer syntax; a deflated one is inflated within bounds."""
-    pydicom = pydicom_of_today()
-    content = Path(path).read_bytes()
-    window = Window(len(content), content, lambda offset, n: content[offset : offset + n])
-    try:
-        meta = read_meta(window)
-        if meta.transfer_syntax != DEFLATED:
-            return pydicom.dcmread(io.BytesIO(content), force=True)
-        whole = inflated(window, meta.end, limits)
-    except Damage as damage:
-        raise damage.error.because(_of_path(damage.finding, path)) from damage
-    dataset = pydicom.filereader.read_dataset(io.BytesIO(whole), is_implicit_VR=False, is_little_endian=True)
-    dataset.file_meta = pydicom.filereader.read_file_meta_info(path)
-    return dataset
-
-
-def _of_path(finding: Finding, path: str) -> Finding:
-    return Finding(code=finding.code, found=finding.found, expected=finding.expected, path=path)
 
 
 def _read(path: str, ds: Any, *, onto: Grid, pet: PetFacts, reading: Reading, limits: Limits) -> RoiSet:

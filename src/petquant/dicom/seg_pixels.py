@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petquant.dicom.pydicom_today import pydicom_of_today
-from petquant.dicom.transfer_syntax import BIG, NATIVE, is_lossy
+from petquant.dicom.transfer_syntax import BIG, EXPLICIT_LITTLE, NATIVE, is_lossy
 from petquant.errors import Refused, UnreadableInput
 
 __all__ = ["planes"]
@@ -27,7 +27,8 @@ def planes(ds: Any, n: int, in_slice: int, path: str) -> Iterator[NDArray[np.gen
     Refused
         LOSSY_COMPRESSION.
     """
-    syntax = str(ds.file_meta.get("TransferSyntaxUID") or "")
+    meta = getattr(ds, "file_meta", None) or {}  # without one, or inflated: native and little endian
+    syntax = str(meta.get("TransferSyntaxUID") or EXPLICIT_LITTLE)
     bits = int(ds.BitsAllocated)
     if is_lossy(syntax):
         raise Refused.of("LOSSY_COMPRESSION", f"transfer syntax {syntax}", path=path)
