@@ -17,7 +17,6 @@ __all__ = [
     "Frame",
     "centres_mm",
     "edges_mm",
-    "ends_mm",
     "extent_mm",
     "extent_words",
     "summed",
@@ -82,16 +81,6 @@ def centres_mm(grid: Grid, axis: int) -> Float:
     if axis == 0 and grid.slice_positions_mm is not None:
         return grid.slice_positions_mm
     return np.asarray(np.arange(grid.shape[axis]) * grid.spacing_mm[axis])
-
-
-def ends_mm(voxels: Int, grid: Grid) -> Float:
-    """(2, 3) centres of the first and last voxels of the box around `voxels`, mm along the grid's axes."""
-    if not len(voxels):
-        return np.zeros((2, 3))
-    ends = []
-    for axis, index in enumerate(np.unravel_index(voxels, grid.shape)):
-        ends.append(centres_mm(grid, axis)[[int(index.min()), int(index.max())]])
-    return np.stack(ends, axis=1)
 
 
 def extent_mm(grid: Grid) -> Float:

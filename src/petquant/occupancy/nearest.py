@@ -7,7 +7,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from petquant.occupancy.frame import Covered, Frame, centres_mm, edges_mm, ends_mm, volumes_mm3, weights_of
+from petquant.grid import Grid
+from petquant.occupancy.frame import Covered, Frame, centres_mm, edges_mm, volumes_mm3, weights_of
 from petquant.roi import Roi
 
 __all__ = ["by_centre"]
@@ -21,7 +22,7 @@ def by_centre(roi: Roi, frame: Frame) -> Covered:
     if not len(roi.voxels):
         return Covered(voxels=roi.voxels, weights=np.empty(0), lost=0.0)
     theirs, mine = frame.theirs, frame.mine
-    ends = ends_mm(roi.voxels, theirs)
+    ends = _ends_mm(roi.voxels, theirs)
     half = np.array(theirs.spacing_mm)
     corners = np.array(list(product(*np.stack([ends[0] - half, ends[1] + half], axis=1))))
     corners = corners @ frame.turn.T + frame.shift
@@ -64,3 +65,11 @@ def _outside_by_centre(roi: Roi, frame: Frame) -> float:
         is_out |= (at_mm[:, axis] < edges[0]) | (at_mm[:, axis] > edges[-1])
     volume = weights_of(roi) * volumes_mm3(roi.voxels, frame.theirs)
     return float(volume[is_out].sum() / volume.sum())
+
+
+def _ends_mm(voxels: Int, grid: Grid) -> Float:
+    """(2, 3) centres of the first and last voxels of the box around `voxels`, mm along the grid's axes."""
+    ends = []
+    for axis, index in enumerate(np.unravel_index(voxels, grid.shape)):
+        ends.append(centres_mm(grid, axis)[[int(index.min()), int(index.max())]])
+    return np.stack(ends, axis=1)
