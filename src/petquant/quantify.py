@@ -233,7 +233,8 @@ def _background(grid: Grid, background: Background, facts: PetFacts, reading: Re
         is_united=True,
     )
     voxels, weights = united(found.rois)
-    which = "all labels" if background.label is None else f"label {background.label}"
+    label = "" if background.label is None else str(background.label)
+    which = f"label {label}" if label.isdecimal() else "one region" if label else "all labels"
     roi = Roi(
         roi_id=background.name,
         name=background.name,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -80,7 +81,10 @@ def record_of(quantification: Quantification, privacy: Privacy) -> dict[str, Any
             }
             for reference in quantification.references
         ],
-        "measurements": [_measurement_record(row, privacy) for row in quantification.measurements],
+        "measurements": [
+            _measurement_record(row, privacy, place)
+            for row, place in _with_places(quantification.measurements)
+        ],
         "summary": dict(quantification.summary),
         "definitions": _definitions(),
     }
@@ -156,11 +160,21 @@ def _inputs(study: PetStudy, manifest_sha256: str) -> dict[str, Any]:
     }
 
 
-def _measurement_record(row: Measurement, privacy: Privacy) -> dict[str, Any]:
-    number = int(row.roi_id) if row.roi_id.isdecimal() else row.roi_id
+def _with_places(rows: Iterable[Measurement]) -> Iterator[tuple[Measurement, int]]:
+    """Yield every row with the place of its region among those of its SUV type, from 1."""
+    places: Counter[str] = Counter()
+    for row in rows:
+        places[row.suv_type] += 1
+        yield row, places[row.suv_type]
+
+
+def _measurement_record(row: Measurement, privacy: Privacy, place: int) -> dict[str, Any]:
+    """Return a row; without names, a region whose id is one (the stem of a mask) is known by its place."""
+    is_number = row.roi_id.isdecimal() and row.roi_id == str(int(row.roi_id))
+    known_as = int(row.roi_id) if is_number else row.roi_id if privacy.has_roi_names else place
     return {
-        "roi_id": number,
-        "roi_name": row.roi_name if privacy.has_roi_names else str(row.roi_id),
+        "roi_id": known_as,
+        "roi_name": row.roi_name if privacy.has_roi_names else str(known_as),
         "role": str(row.role),
         "roi_source": row.roi_source,
         "suv_type": row.suv_type,
