@@ -58,8 +58,9 @@ def boxes_of(
 
 def _members(centres: Segments, regions: Int) -> Int:
     """Return the places of the centres of some regions."""
-    parts = [np.arange(centres.starts[region], centres.ends[region]) for region in regions]
-    return np.concatenate(parts) if len(parts) > 1 else parts[0]
+    sizes = centres.sizes[regions]
+    ends = np.cumsum(sizes)
+    return np.arange(ends[-1]) + np.repeat(centres.starts[regions] - ends + sizes, sizes)
 
 
 def _cut(index: tuple[Int, Int, Int], members: Int, margin: Int) -> Iterator[tuple[Int, Box]]:
