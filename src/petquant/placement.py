@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from petquant.errors import Finding
 from petquant.grid import SNAP_FRACTION, AxisMap, Grid
-from petquant.occupancy import nearest_onto
-from petquant.occupancy import onto as by_occupancy
 from petquant.roi import OtherGrid, Roi, RoiSet
 
 __all__ = ["place"]
@@ -63,6 +61,9 @@ def place(found: RoiSet, *, onto: Grid, other_grid: OtherGrid = OtherGrid.EXACT)
     same = same or _cutout_of(onto, found.grid)
     moved = None if same is None else _moved(found.rois, same, found.grid, onto)
     if same is None or moved is None:
+        from petquant.occupancy import nearest_onto  # noqa: PLC0415 - most regions lie on the PET's own voxels
+        from petquant.occupancy import onto as by_occupancy  # noqa: PLC0415
+
         filled = [roi for roi in found.rois if len(roi.voxels)]
         method = by_occupancy if other_grid is OtherGrid.EXACT else nearest_onto
         placed, said = method(filled, onto, from_grid=found.grid) if filled else ((), ())
