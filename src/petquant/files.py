@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -150,6 +151,23 @@ def _of_dicom(
     UnreadableInput
         FORMAT_UNSUPPORTED, of any other object.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom warns of irregular values; what matters of them is an error
+        found = _read_dicom(path, sop_class, onto=onto, pet=pet, reading=reading, only=only)
+    if found is None:
+        raise UnreadableInput.of(
+            "FORMAT_UNSUPPORTED",
+            f"a DICOM object of SOP class {sop_class}",
+            expected="a DICOM SEG or RTSTRUCT, NIfTI or NRRD",
+            path=str(path),
+        )
+    return found
+
+
+def _read_dicom(
+    path: Path, sop_class: str, *, onto: Grid, pet: PetFacts, reading: Reading, only: str | None
+) -> RoiSet | None:
+    """Return the regions of a SEG or RTSTRUCT, None of any other object."""
     if sop_class == RTSTRUCT_CLASS:
         from petquant.dicom.rtstruct import read_rtstruct  # noqa: PLC0415 - a label map needs no polygons
         from petquant.polygons import Edge  # noqa: PLC0415
@@ -167,12 +185,7 @@ def _of_dicom(
         from petquant.dicom.seg import read_seg  # noqa: PLC0415 - a label map needs no frames
 
         return read_seg(path, onto=onto, pet=pet, reading=reading)
-    raise UnreadableInput.of(
-        "FORMAT_UNSUPPORTED",
-        f"a DICOM object of SOP class {sop_class}",
-        expected="a DICOM SEG or RTSTRUCT, NIfTI or NRRD",
-        path=str(path),
-    )
+    return None
 
 
 def _of_folder(

@@ -177,6 +177,15 @@ def test_what_is_passed_over_on_request_is_flagged_and_refused_under_strict(petq
     assert {"FRAME_OF_REFERENCE_IGNORED", "PATIENT_ID_IGNORED"} <= set(strict.codes)
 
 
+def test_irregular_values_of_a_seg_put_no_foreign_words_on_stderr(petquant, tiny, seg):
+    def irregular(made):
+        made.FrameOfReferenceUID = "no uid at all"
+
+    result = petquant("suv", tiny.dicom, "--roi", seg(irregular), "--ignore-frame-of-reference")
+    assert result.code == 0
+    assert all(line.startswith("petquant: ") for line in result.err.splitlines())
+
+
 def test_missing_references_are_flagged_alone(measured, plain, seg):
     def forget(made):
         for frame in made.PerFrameFunctionalGroupsSequence:
