@@ -20,6 +20,10 @@ __all__ = ["SphereSums", "Workspace"]
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
+# OpenBLAS spreads larger products over threads; these are too short for it: on two busy cores it took 13 times
+# as long (multiplications, interface/gemm.c)
+ONE_THREAD = 2**18
+
 
 class Workspace:
     """Memory that is used again: to touch new pages costs more than the sums."""
@@ -102,7 +106,11 @@ class SphereSums:
                     target += above
                     if dj:
                         target += below
-        slices = np.matmul(self.weights, in_plane, out=workspace.array("slices", len(self.weights), n))
+        slices = workspace.array("slices", len(self.weights), n)
+        columns = ONE_THREAD // self.weights.size
+        for start in range(0, n, columns):
+            part = slice(start, start + columns)
+            np.matmul(self.weights, in_plane[:, part], out=slices[:, part])
         at = at - edge
         step = nj * ni
         totals = []
