@@ -16,6 +16,8 @@ Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 ALL_PAIRS = 1500  # points; below it every pair is cheaper than a hull
+BY_GROUP = 10_000_000  # points times groups; more would take longer than a hull
+ROUNDING = 1 - 1e-12  # a bound may differ from the distance that it bounds in the last bits
 
 
 def largest_distance_mm(points_mm: Float, of: Int) -> float | None:
@@ -31,10 +33,11 @@ def largest_distance_mm(points_mm: Float, of: Int) -> float | None:
     if len(np.unique(of)) < 2:
         return None
     least = _some_distance_mm(points_mm, of)
-    corners = np.stack([points_mm.min(axis=0), points_mm.max(axis=0)])
-    reach = np.sqrt((np.maximum(points_mm - corners[0], corners[1] - points_mm) ** 2).sum(axis=1))
-    is_near_rim = reach >= least * (1 - 1e-12)
-    points_mm, of = points_mm[is_near_rim], of[is_near_rim]
+    reach_mm = _reach_mm(points_mm, points_mm.min(axis=0), points_mm.max(axis=0))
+    points_mm, of = points_mm[reach_mm >= least * ROUNDING], of[reach_mm >= least * ROUNDING]
+    if ALL_PAIRS < len(points_mm) <= BY_GROUP / len(np.unique(of)):
+        reach_mm = _reach_of_others_mm(points_mm, of)
+        points_mm, of = points_mm[reach_mm >= least * ROUNDING], of[reach_mm >= least * ROUNDING]
     if len(points_mm) > ALL_PAIRS:
         at = _hull(points_mm, np.arange(len(points_mm)))
         for group in np.unique(of[at]):
@@ -47,6 +50,22 @@ def largest_distance_mm(points_mm: Float, of: Int) -> float | None:
         squared = np.where(of[part, None] != of, (apart**2).sum(axis=-1), 0.0)
         largest = max(largest, float(np.sqrt(squared.max())))
     return largest
+
+
+def _reach_mm(points_mm: Float, low: Float, high: Float) -> Float:
+    """Return how far each point is from the farthest corner of a box: no point in it can be farther."""
+    return np.asarray(np.sqrt((np.maximum(points_mm - low, high - points_mm) ** 2).sum(axis=-1)))
+
+
+def _reach_of_others_mm(points_mm: Float, of: Int) -> Float:
+    """Return how far each point can be from any point of another group, by the boxes of the groups."""
+    order = np.argsort(of, kind="stable")
+    group, starts = np.unique(of[order], return_index=True)
+    low = np.minimum.reduceat(points_mm[order], starts)
+    high = np.maximum.reduceat(points_mm[order], starts)
+    reach_mm = _reach_mm(points_mm[:, None], low, high)
+    reach_mm[of[:, None] == group] = 0.0
+    return np.asarray(reach_mm.max(axis=1))
 
 
 def _some_distance_mm(points_mm: Float, of: Int) -> float:
