@@ -20,8 +20,8 @@ __all__ = ["SphereSums", "Workspace"]
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
-# OpenBLAS spreads larger products over threads; these are too short for it: on two busy cores it took 13 times
-# as long (multiplications, interface/gemm.c)
+# multiplications; OpenBLAS spreads larger products over threads (interface/gemm.c), and these are too short
+# for it: on two busy cores all took 13 times as long
 ONE_THREAD = 2**18
 
 
