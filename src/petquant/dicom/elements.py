@@ -209,7 +209,8 @@ class Encoding:
         if end > size:
             raise Damage.unreadable(
                 "FILE_TRUNCATED",
-                f"declared with {head.length} bytes at byte {start}, of which {max(size - start, 0)} are there",
+                f"declared with {head.length} bytes at byte {start}, "
+                f"of which {max(size - start, 0)} are there",
                 tag=head.tag,
             )
         if head.length > element_bytes:
