@@ -27,12 +27,13 @@ def run(
     """Write the SUV volume as NIfTI with side-car."""
     from petquant.convert import convert
     from petquant.errors import UsageError
-    from petquant_cli.destination import existing
+    from petquant_cli.destination import apart, existing
     from petquant_cli.messages import MESSAGES
 
     if not out.name.endswith((".nii", ".nii.gz")):
         raise UsageError.of("OPTION_INVALID", f"--out {out}", expected="a name that ends in .nii or .nii.gz")
     if len(choices.suv_types) > 1:
         raise UsageError.of("OPTION_INVALID", "several --suv for one volume", expected="one --suv")
+    apart(out, [study])
     sidecar = convert(existing(study), out, choices)
     MESSAGES.say(f"wrote {out} and {sidecar}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
-__all__ = ["checked_format", "existing", "put", "secret"]
+__all__ = ["apart", "checked_format", "existing", "put", "secret"]
 
 
 def existing(path: Path) -> Path:
@@ -86,6 +87,29 @@ def checked_format(format_: str | None, out: Path | None, formats: tuple[str, ..
             expected=f"a suffix of {', '.join(f'.{name}' for name in files)} that says the format",
         )
     return suffix
+
+
+def apart(out: Path | None, inputs: Iterable[Path | None]) -> None:
+    """Hold an output apart from what is read.
+
+    Raises
+    ------
+    UsageError
+        OPTION_INVALID, when the file is one of `inputs`, or lies in a folder of them and is there already.
+    """
+    from petquant.errors import UsageError
+
+    if out is None or not out.exists():
+        return
+    target = out.resolve()
+    for path in inputs:
+        if path is not None and (target == path.resolve() or path.resolve() in target.parents):
+            raise UsageError.of(
+                "OPTION_INVALID",
+                f"--out {out} would overwrite what is read: {path}",
+                expected="a place of its own",
+                remedy="choose another name",
+            )
 
 
 def put(content: bytes, out: Path | None, *, stdout: TextIO) -> None:

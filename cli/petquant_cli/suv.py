@@ -111,9 +111,11 @@ def run(
     from petquant.export.record import Privacy
     from petquant.quantify import quantify
     from petquant.roi import OtherGrid, Reading, VoxelValues
-    from petquant_cli.destination import checked_format, existing, secret
+    from petquant_cli.destination import apart, checked_format, existing, secret
 
     format_ = checked_format(format_, out, FORMATS)
+    named = [_background(text) for text in background or ()]
+    apart(out, [study, *roi, labels, manifest, pseudonym_key, *(Path(one.path) for one in named)])
     privacy = Privacy(
         with_identifiers=with_identifiers,
         has_hashed_uids=hash_uids,
@@ -133,7 +135,7 @@ def run(
     quantification = quantify(
         existing(study),
         [existing(path) for path in roi],
-        backgrounds=[_background(text) for text in background or ()],
+        backgrounds=named,
         choices=replace(choices, allow_empty=allow_empty, reading=reading),
         labels=None if labels is None else existing(labels),
         manifest=None if manifest is None else existing(manifest),

@@ -69,15 +69,27 @@ def place(found: RoiSet, *, onto: Grid, other_grid: OtherGrid = OtherGrid.EXACT)
         placed, said = method(filled, onto, from_grid=found.grid) if filled else ((), ())
         empty = tuple(roi for roi in found.rois if not len(roi.voxels))
         return RoiSet(grid=onto, rois=(*placed, *empty), findings=(*found.findings, *said))
-    if not onto.is_snapped(same.axes):
-        return RoiSet(grid=onto, rois=moved, findings=found.findings)
-    snapped = Finding(
-        code="ROI_GRID_SNAPPED", found=f"voxels lie up to {same.axes.offset_mm:.3g} mm off those of the PET"
-    )
+    remarks: list[Finding] = []
+    if axes is None:
+        remarks.append(
+            Finding(
+                code="ROI_ON_OTHER_GRID",
+                found=f"a part of the PET's voxels: {onto.difference(found.grid)}",
+                expected="the whole grid of the PET",
+            )
+        )
+    if onto.is_snapped(same.axes):
+        remarks.append(
+            Finding(
+                code="ROI_GRID_SNAPPED",
+                found=f"voxels lie up to {same.axes.offset_mm:.3g} mm off those of the PET",
+            )
+        )
+    codes = tuple(finding.code for finding in remarks)
     return RoiSet(
         grid=onto,
-        rois=tuple(replace(roi, flags=tuple(dict.fromkeys((*roi.flags, snapped.code)))) for roi in moved),
-        findings=(*found.findings, snapped),
+        rois=tuple(replace(roi, flags=tuple(dict.fromkeys((*roi.flags, *codes)))) for roi in moved),
+        findings=(*found.findings, *remarks),
     )
 
 

@@ -75,7 +75,8 @@ def quantify(
         opened = open_study(folder, choices)
         refused = study_refusals(opened, choices)
         against_ratios = _forbidding_ratios(opened, choices) if backgrounds else ()
-        only_ratios = bool(refused and backgrounds and not against_ratios)
+        has_suv = any(opened.conversion.scale(name) is not None for name in choices.suv_types)
+        only_ratios = bool(refused and backgrounds and not against_ratios and not has_suv)
         if refused and not only_ratios:
             raise Refused.because(*dict.fromkeys((*refused, *against_ratios)))
         lesions, references_, of_regions = _regions(opened, rois, backgrounds, labels, choices)
@@ -131,7 +132,8 @@ def _suv(
     if bw is None:
         return volumes, (), None
     suv = scaled(native, bw)
-    findings = (*extreme_findings(suv, allow_extreme=choices.allow_extreme), *slice_findings(suv))
+    found = (*extreme_findings(suv, allow_extreme=choices.allow_extreme), *slice_findings(suv))
+    findings = tuple(replace(one, where=f"series {opened.series.uid}") for one in found)
     weight_kg = opened.conversion.weight_kg
     if weight_kg is None or "SLICE_THICKNESS_MISSING" in flags_of(opened.findings):
         return volumes, findings, None

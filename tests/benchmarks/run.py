@@ -3,8 +3,8 @@
 usage: python tests/benchmarks/run.py [--rounds 7] [--data DIR] [--peers DIR] [--only 2,4]
 
 Needs petquant installed from a wheel (``pip install .``, so that byte code is cached) with SimpleITK beside
-it, and the peer scripts and data maker in ``../shared/bench`` beside the project; dcm2niix is used where it is
-installed. Ratios are medians of ratios within a round: quote those, never the seconds.
+it, and the peer scripts and data maker in ``../shared/bench`` beside the project; dcm2niix is used where it
+is installed. Ratios are medians of ratios within a round: quote those, never the seconds.
 """
 
 from __future__ import annotations

@@ -228,7 +228,10 @@ class TestRegions:
         affine[:3, 3] += affine[:3, :3] @ first
         cut = labels[first[0] : last[0], first[1] : last[1], first[2] : last[2]]
         nib.save(nib.Nifti1Image(cut, affine), tmp_path / "cut.nii")
-        assert record(roi=tmp_path / "cut.nii")["measurements"] == record()["measurements"]
+        found, whole = (record(roi=path)["measurements"] for path in (tmp_path / "cut.nii", tiny.lesions))
+        assert all("ROI_ON_OTHER_GRID" in row.pop("flags") for row in found)
+        assert not any("ROI_ON_OTHER_GRID" in row.pop("flags") for row in whole)
+        assert found == whole
 
     def test_a_label_map_of_another_patient_says_that_its_grid_is_another(
         self, petquant_within, tiny, study_of
@@ -792,3 +795,14 @@ class TestInfoAndDemo:
         report = json.loads((tmp_path / "demo" / "fdg.json").read_text())
         assert "patient_name" not in report["study"]
         assert str(date.today().year) not in report["conversion"]["injected_at"]  # noqa: DTZ011
+
+
+class TestWhatIsReadStays:
+    def test_an_output_never_overwrites_an_input(self, petquant_within, tiny, tmp_path):
+        names = tmp_path / "names.json"
+        names.write_text('{"1": "a"}')
+        before = names.read_bytes()
+        result = petquant_within("suv", tiny.dicom, "--roi", tiny.lesions, "--labels", names, "--out", names)
+        assert result.code == 2
+        assert "would overwrite what is read" in result.err
+        assert names.read_bytes() == before

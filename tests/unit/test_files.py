@@ -73,7 +73,7 @@ def test_file_of_part_of_the_grid_holds_the_same_voxels(save, values, grid):
     for roi, label in zip(load_rois(save(values[:, :, :4]), onto=grid).rois, (1, 4), strict=True):
         np.testing.assert_array_equal(roi.voxels, np.flatnonzero(values == label))
         assert roi.weights is None
-        assert roi.flags == ()
+        assert roi.flags == ("ROI_ON_OTHER_GRID",)
 
 
 def test_region_outside_the_image_is_refused(save, values, grid):

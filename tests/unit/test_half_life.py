@@ -114,9 +114,14 @@ def test_which_nuclide_must_be_certain(stated, judged):
     assert (life.half_life_s, codes(life)) == (None, ["HALF_LIFE_MISSING"])
 
 
-def test_seconds_of_the_user_replace_and_are_not_judged(judged):
+def test_seconds_of_the_user_replace_and_are_flagged_when_the_header_names_another_nuclide(judged):
     life = judged(6586.2, option="4062.6", **FLUORINE)
-    assert (life.half_life_s, life.nuclide, codes(life)) == (4062.6, "68Ga", [])
+    assert (life.half_life_s, life.nuclide, codes(life)) == (4062.6, "68Ga", ["HALF_LIFE_OFF_TABLE"])
+
+
+def test_seconds_of_the_user_that_fit_the_nuclide_carry_no_flag(judged):
+    life = judged(4062.6, option="6588", **FLUORINE)
+    assert (life.half_life_s, life.nuclide, codes(life)) == (6588.0, "18F", [])
 
 
 # Items ------------------------------------------------------------------------------------------------------

@@ -238,10 +238,17 @@ def test_a_constant_acquisition_time_that_is_the_series_time_may_be_a_copy(start
 
 
 def test_the_last_resort_does_not_vote():
-    """A0 lies 20 min after S; without another witness nobody dissents."""
+    """A0 lies 20 min after S; it refuses nothing, but that nobody supports S is said, with A0's effect."""
     verdict = hear(evidence(frame(1200.0)))
     assert verdict.rule.startswith("S")
-    assert codes(verdict) == []
+    assert codes(verdict) == ["REF_TIME_CONFLICT"]
+    assert "no witness supports S" in verdict.findings[0].found
+    assert f"{100 * (2 ** (1200 / 6586.2) - 1):+.2f} %" in verdict.findings[0].found
+
+
+def test_a_series_time_close_to_the_acquisition_needs_no_other_witness():
+    """60 s before A0 change the SUV of 18F by 0.63 %, less than the 1 % that is flagged."""
+    assert codes(hear(evidence(frame(60.0)))) == []
 
 
 def test_one_acquisition_time_for_several_beds_is_said():

@@ -146,6 +146,18 @@ def _overrides(conversion: SuvConversion) -> list[dict[str, Any]]:
         for written in _values(conversion).values()
         if written.option
     }
+    acquisition, item = conversion.acquisition, conversion.item
+    was = next((one for one in acquisition.radiopharmaceuticals if one.name == item.name), item)
+    replaced |= {
+        option: (written.text, written.tag)
+        for option, written in (
+            ("--half-life", was.half_life_s),
+            ("--assay-mbq", was.dose),
+            ("--injection-datetime", was.injected_at if was.injected_at.text else was.injected_clock),
+            ("--injection-time", was.injected_clock if was.injected_clock.text else was.injected_at),
+        )
+        if option not in replaced and written.text and not written.option
+    }
     return [
         {
             "option": option,

@@ -41,8 +41,10 @@ def sidecar_record(study: PetStudy, suv_type: str) -> dict[str, Any]:
         "InjectionStart": _after(zero, conversion.timing.injection.at),
         "FrameTimesStart": [0],
         "FrameDuration": [max(durations)] if durations else None,
-        "ImageDecayCorrected": conversion.decay_correction in {"START", "ADMIN"},
-        "ImageDecayCorrectionTime": _after(zero, conversion.decay_reference_at),
+        "ImageDecayCorrected": True,  # an SUV is: the decay up to the reference stands in its factor
+        "ImageDecayCorrectionTime": _after(
+            zero, conversion.decay_reference_at or conversion.timing.injection.at
+        ),
         "ReconMethodName": study.acquisition.reconstruction or None,
         "petquant": {
             "petquant_version": __version__,

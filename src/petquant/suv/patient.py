@@ -43,9 +43,11 @@ def weight_kg(acquisition: PetAcquisition) -> tuple[float | None, tuple[Finding,
     if weight > 300 or weight < 1:
         findings.append(written.finding("WEIGHT_IMPLAUSIBLE", expected="1 to 300 kg", remedy=remedy))
     height = acquisition.height_m.value
-    if height is not None and any(
+    is_equal = height is not None and any(
         math.isclose(written.value, h, rel_tol=1e-9) for h in (height, 100 * height)
-    ):
+    )
+    is_swapped = height is not None and written.value < 3 and 20 < height <= 300
+    if height is not None and (is_equal or is_swapped):
         findings.append(
             written.finding(
                 "WEIGHT_EQUALS_HEIGHT", expected=f"a weight other than the height {height:g}", remedy=remedy

@@ -138,8 +138,22 @@ def _overridden(
         )
         return HalfLife(half_life_s=None, nuclide="", source="", evidence=evidence, findings=(finding,))
     seconds = float(text)
+    given = written.given(seconds, option="--half-life", text=text)
     nuclide_name = next((n.name for n in NUCLIDES if _off(seconds, n) <= 0.01), "")
-    return HalfLife(half_life_s=seconds, nuclide=nuclide_name, source="--half-life", evidence=evidence)
+    findings: tuple[Finding, ...] = ()
+    if named and min(_off(seconds, nuclide) for _, _, nuclide in named) > 0.01:
+        best = min((nuclide for _, _, nuclide in named), key=lambda n: _off(seconds, n))
+        findings = (
+            given.finding(
+                "HALF_LIFE_OFF_TABLE",
+                found=f"{seconds:g} s",
+                expected=f"{best.half_life_s:g} s for {best.name}, which the header names",
+                remedy="check the option",
+            ),
+        )
+    return HalfLife(
+        half_life_s=seconds, nuclide=nuclide_name, source="--half-life", evidence=evidence, findings=findings
+    )
 
 
 def _off(seconds: float, nuclide: Nuclide) -> float:

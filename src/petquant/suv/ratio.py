@@ -10,6 +10,7 @@ from petquant.errors import Finding
 from petquant.flags import refusals_of
 from petquant.suv.conversion import SuvConversion
 from petquant.suv.factor import Factor, alignment
+from petquant.suv.witnesses import TOLERANCE_S
 
 __all__ = ["bed_alignment", "ratio_refusals"]
 
@@ -59,6 +60,9 @@ def bed_alignment(conversion: SuvConversion) -> Factor | None:
         return 1.0
     frames = conversion.frames
     starts = {frame.acquired_at for frame in frames}
+    references_s = [frame.reference_s for frame in frames if frame.reference_s is not None]
+    if len(starts) == 1 and references_s and max(references_s) - min(references_s) > TOLERANCE_S:
+        return None  # one acquisition time was written for several beds
     if None not in starts and len(starts) == 1:
         return 1.0
     half_life_s = conversion.half_life.half_life_s

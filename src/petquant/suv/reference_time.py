@@ -241,6 +241,8 @@ def _conflicts(
         for c in candidates
         if c.is_valid and c.id != "A0" and FAMILIES[c.id] != family
     ]
+    if not others and chosen.id == "S":
+        return _unsupported(candidates, chosen)
     dissent = [(fam, effect, c) for fam, effect, c in others if abs(effect) > FLAG_EFFECT]
     if not dissent:
         return ()
@@ -264,6 +266,27 @@ def _conflicts(
             found=f"{table}, against {chosen.id} ({chosen.name}) {chosen.at}{support}",
             expected="witnesses that agree within 1 %",
             remedy=f"{REMEDY} series|acquisition|private|backcompute|decayfactor|HH:MM:SS|ISO date-time",
+        ),
+    )
+
+
+def _unsupported(candidates: list[Candidate], chosen: Candidate) -> tuple[Finding, ...]:
+    """Return the flag when no witness is heard and the series began well before the acquisition.
+
+    The acquisition is the last resort and refuses nothing; but that nothing else supports the series time,
+    and what the acquisition would make of the SUV, has to be said.
+    """
+    earliest = next(c for c in candidates if c.id == "A0")
+    effect = (earliest.effect_percent or 0.0) / 100.0
+    if not earliest.is_valid or abs(effect) <= FLAG_EFFECT:
+        return ()
+    return (
+        Finding(
+            code="REF_TIME_CONFLICT",
+            found=f"no witness supports S ({chosen.name}) {chosen.at}, and A0 ({earliest.name}) "
+            f"{earliest.at} would change SUV by {100 * effect:+.2f} %",
+            expected="a witness that agrees within 1 %",
+            remedy=f"{REMEDY} series|acquisition|HH:MM:SS|ISO date-time",
         ),
     )
 
