@@ -15,6 +15,7 @@ __all__ = ["largest_distance_mm"]
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 
+FEW = 100  # points; below it every pair is cheaper than any bound
 ALL_PAIRS = 1500  # points; below it every pair is cheaper than a hull
 BY_GROUP = 10_000_000  # points times groups; more would take longer than a hull
 ROUNDING = 1 - 1e-12  # a bound may differ from the distance that it bounds in the last bits
@@ -35,8 +36,8 @@ def largest_distance_mm(points_mm: Float, of: Int) -> float | None:
     least = _some_distance_mm(points_mm, of)
     reach_mm = _reach_mm(points_mm, points_mm.min(axis=0), points_mm.max(axis=0))
     points_mm, of = points_mm[reach_mm >= least * ROUNDING], of[reach_mm >= least * ROUNDING]
-    if ALL_PAIRS < len(points_mm) <= BY_GROUP / len(np.unique(of)):
-        reach_mm = _reach_of_others_mm(points_mm, of)
+    if FEW < len(points_mm) <= BY_GROUP / len(np.unique(of)):
+        reach_mm = _reach_of_others_mm(points_mm, of, least_mm=least)
         points_mm, of = points_mm[reach_mm >= least * ROUNDING], of[reach_mm >= least * ROUNDING]
     if len(points_mm) > ALL_PAIRS:
         at = _hull(points_mm, np.arange(len(points_mm)))
@@ -57,15 +58,24 @@ def _reach_mm(points_mm: Float, low: Float, high: Float) -> Float:
     return np.asarray(np.sqrt((np.maximum(points_mm - low, high - points_mm) ** 2).sum(axis=-1)))
 
 
-def _reach_of_others_mm(points_mm: Float, of: Int) -> Float:
-    """Return how far each point can be from any point of another group, by the boxes of the groups."""
+def _reach_of_others_mm(points_mm: Float, of: Int, *, least_mm: float) -> Float:
+    """Return how far each point can be from any point of another group, by the boxes of the groups.
+
+    It is 0 for points of groups whose box is nearer than `least_mm` to the far corners of all others.
+    """
     order = np.argsort(of, kind="stable")
     group, starts = np.unique(of[order], return_index=True)
     low = np.minimum.reduceat(points_mm[order], starts)
     high = np.maximum.reduceat(points_mm[order], starts)
-    reach_mm = _reach_mm(points_mm[:, None], low, high)
-    reach_mm[of[:, None] == group] = 0.0
-    return np.asarray(reach_mm.max(axis=1))
+    apart = np.sqrt((np.maximum(high - low[:, None], high[:, None] - low) ** 2).sum(axis=-1))
+    np.fill_diagonal(apart, 0.0)
+    is_far = apart.max(axis=1) >= least_mm * ROUNDING
+    reach_mm = np.zeros(len(points_mm))
+    near_rim = np.isin(of, group[is_far])
+    to_boxes = _reach_mm(points_mm[near_rim, None], low[is_far], high[is_far])
+    to_boxes[of[near_rim, None] == group[is_far]] = 0.0
+    reach_mm[near_rim] = to_boxes.max(axis=1, initial=0.0)
+    return reach_mm
 
 
 def _some_distance_mm(points_mm: Float, of: Int) -> float:

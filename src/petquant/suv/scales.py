@@ -45,11 +45,9 @@ class SuvScale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scales:
-    """The scales that can be computed, the body they rest on, and what there is to say."""
+    """The scales that can be computed, and what there is to say."""
 
     scales: tuple[SuvScale, ...]
-    height_m: float | None
-    sex: str | None
     findings: tuple[Finding, ...]
 
 
@@ -96,7 +94,7 @@ def scales_of(
         findings += problems
         if factor is not None and not refusals_of(problems):
             scales.append(SuvScale(name=name, unit=row.unit, ucum=row.ucum, factor=factor, normaliser=n))
-    return Scales(scales=tuple(scales), height_m=body.height_m, sex=body.sex, findings=tuple(findings))
+    return Scales(scales=tuple(scales), findings=tuple(findings))
 
 
 def _beyond_numbers(name: str, factor: Factor) -> Finding:
