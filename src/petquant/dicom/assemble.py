@@ -19,7 +19,7 @@ from petquant.dicom.limits import DEFAULT_LIMITS, Limits
 from petquant.dicom.meta import read_meta
 from petquant.dicom.packed import unpacked
 from petquant.dicom.pixel_format import PixelFormat, contradicts_sign, pixel_format_of
-from petquant.dicom.positioned import open_to_read, pread, pread_into
+from petquant.dicom.positioned import open_to_read, pread, pread_into, unreadable
 from petquant.dicom.scan import Instance
 from petquant.dicom.stack import Stack
 from petquant.dicom.tags import tag_words
@@ -132,12 +132,7 @@ def _read_slice(instance: Instance, form: PixelFormat, pixels: NDArray[np.generi
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise UnreadableInput.of(
-            "FILE_UNREADABLE",
-            error.strerror or str(error),
-            path=instance.path,
-            expected="a file that can be read",
-        ) from error
+        raise unreadable(instance.path, error) from error
     form.bring_to_order(pixels, instance.transfer_syntax)
     form.bring_to_range(pixels)
 

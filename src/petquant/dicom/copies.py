@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 
-from petquant.dicom.positioned import open_to_read, pread
+from petquant.dicom.positioned import open_to_read, pread, unreadable
 from petquant.dicom.scan import Instance
 from petquant.dicom.transfer_syntax import DEFLATED
-from petquant.errors import UnreadableInput
 
 __all__ = ["are_copies"]
 
@@ -28,9 +27,4 @@ def _pixel_bytes(instance: Instance) -> bytes:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise UnreadableInput.of(
-            "FILE_UNREADABLE",
-            error.strerror or str(error),
-            path=instance.path,
-            expected="a file that can be read",
-        ) from error
+        raise unreadable(instance.path, error) from error

@@ -11,6 +11,7 @@ from petquant.dicom.elements import Damage, Window
 from petquant.dicom.inflation import inflated
 from petquant.dicom.limits import DEFAULT_LIMITS, Limits
 from petquant.dicom.meta import read_meta
+from petquant.dicom.positioned import unreadable
 from petquant.dicom.pydicom_today import pydicom_of_today
 from petquant.dicom.transfer_syntax import DEFLATED
 from petquant.errors import PetquantError, UnreadableInput
@@ -32,12 +33,12 @@ def read_dataset(path: str, limits: Limits = DEFAULT_LIMITS) -> Any:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise UnreadableInput.of("FILE_UNREADABLE", error.strerror or str(error), path=path) from error
+        raise unreadable(path, error) from error
     window = Window(len(content), content, lambda offset, n: content[offset : offset + n])
     try:
         meta = read_meta(window)
         if meta.transfer_syntax != DEFLATED:
-            return pydicom.dcmread(io.BytesIO(content), force=True)
+            return pydicom.dcmread(io.BytesIO(content))
         whole = inflated(window, meta.end, limits)
         return pydicom.filereader.read_dataset(io.BytesIO(whole), is_implicit_VR=False, is_little_endian=True)
     except PetquantError:

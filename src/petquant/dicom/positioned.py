@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import Final
 
-__all__ = ["open_to_read", "pread", "pread_into"]
+from petquant.errors import PetquantError, UnreadableInput
+
+__all__ = ["open_to_read", "pread", "pread_into", "unreadable"]
 
 # A pipe that took a file's place must not block the run; Windows must not translate line ends.
 _FLAGS: Final = (
@@ -17,6 +19,13 @@ _HAS_PREAD: Final = hasattr(os, "pread") and hasattr(os, "preadv")
 def open_to_read(path: str) -> int:
     """Return a descriptor of `path`; the caller closes it."""
     return os.open(path, _FLAGS)
+
+
+def unreadable(path: str, error: OSError) -> PetquantError:
+    """Return the error that says why a file could not be opened or read."""
+    return UnreadableInput.of(
+        "FILE_UNREADABLE", error.strerror or str(error), path=path, expected="a file that can be read"
+    )
 
 
 def pread(descriptor: int, n: int, offset: int) -> bytes:

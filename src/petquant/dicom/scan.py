@@ -17,7 +17,7 @@ from petquant.dicom.habit import Habits
 from petquant.dicom.inflation import inflated
 from petquant.dicom.limits import DEFAULT_LIMITS, Limits
 from petquant.dicom.meta import MEDIA_STORAGE_DIRECTORY, Meta, read_meta, sniffed_encoding
-from petquant.dicom.positioned import open_to_read, pread
+from petquant.dicom.positioned import open_to_read, pread, unreadable
 from petquant.dicom.tags import TAG
 from petquant.dicom.transfer_syntax import (
     DEFLATED,
@@ -26,7 +26,7 @@ from petquant.dicom.transfer_syntax import (
     is_encapsulated,
 )
 from petquant.dicom.walk import Walk, walk
-from petquant.errors import Finding, PetquantError, UnreadableInput
+from petquant.errors import Finding, UnreadableInput
 
 __all__ = ["Instance", "scan_file", "scan_or_damage"]
 
@@ -101,7 +101,7 @@ def scan_or_damage(
     try:
         descriptor = open_to_read(path)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -110,7 +110,7 @@ def scan_or_damage(
         window = Window(status.st_size, first, lambda offset, n: pread(descriptor, n, offset))
         return _scan(path, status, window, limits, habits or Habits())
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     finally:
         os.close(descriptor)
 
@@ -223,9 +223,3 @@ def _damaged(instance: Instance, meta: Meta, damage: Damage) -> Instance:
         raise damage.error.because(finding) from damage
     flag = replace(finding, code="FILE_DAMAGED", found=finding.line())
     return replace(instance, findings=(*instance.findings, flag))
-
-
-def _unreadable(path: str, error: OSError) -> PetquantError:
-    return UnreadableInput.of(
-        "FILE_UNREADABLE", error.strerror or str(error), path=path, expected="a file that can be read"
-    )
