@@ -205,7 +205,7 @@ def test_files_that_changed_since_the_scan_are_refused(series_from, datasets):
 def test_a_transfer_syntax_without_a_decoder_is_refused(series_from, datasets):
     series = series_from(datasets, transfer_syntax="rle")
     lossless = tuple(
-        replace(instance, transfer_syntax="1.2.840.10008.1.2.4.70") for instance in series.instances
+        replace(instance, transfer_syntax="1.2.840.10008.1.2.4.92") for instance in series.instances
     )
     with pytest.raises(UnreadableInput) as caught:
         volume_of(series.of(lossless))

@@ -1,8 +1,7 @@
 """Packed pixels: lossless compression, undone by pydicom with a decoder that may be trusted with any bytes.
 
 What a code stream says of its own size is compared with the header before a decoder takes memory for it.
-JPEG Lossless is not decoded: one decoder was seen to return wrong pixels without an error, and the other
-must not meet bytes that nobody vouches for.
+JPEG Lossless is handed to a process of its own.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from petquant.dicom import jpeg_lossless
+from petquant.dicom.jpeg_lossless import JPEG_LOSSLESS
 from petquant.dicom.pixel_format import PixelFormat
 from petquant.dicom.pydicom_today import pydicom_of_today
 from petquant.dicom.scan import Instance
@@ -21,9 +22,10 @@ from petquant.errors import UnreadableInput
 
 __all__ = ["unpacked"]
 
-# pydicom's name of the decoder, by transfer syntax
+# pydicom's name of the decoder, by transfer syntax; GDCM runs in `jpeg_lossless`
 _DECODERS: Final = {
     "1.2.840.10008.1.2.5": "pydicom",
+    **dict.fromkeys(JPEG_LOSSLESS, "gdcm"),
     "1.2.840.10008.1.2.4.80": "pyjpegls",
     "1.2.840.10008.1.2.4.90": "pylibjpeg",
     "1.2.840.10008.1.2.4.201": "pylibjpeg",
@@ -49,7 +51,8 @@ def unpacked(instance: Instance, shape: tuple[int, ...], form: PixelFormat) -> N
         )
     pydicom = pydicom_of_today()
     decoder = pydicom.pixels.get_decoder(syntax)
-    if name not in decoder.available_plugins:
+    is_jpeg_lossless = syntax in JPEG_LOSSLESS
+    if not (jpeg_lossless.is_available() if is_jpeg_lossless else name in decoder.available_plugins):
         raise _error(
             "DECODER_MISSING",
             instance,
@@ -60,7 +63,10 @@ def unpacked(instance: Instance, shape: tuple[int, ...], form: PixelFormat) -> N
         dataset = pydicom.dcmread(instance.path)
         frame = b"".join(pydicom.encaps.generate_frames(dataset.PixelData, number_of_frames=1))
         _require_shape(frame, shape, syntax)
-        pixels, _ = decoder.as_array(dataset, index=0, raw=True, decoding_plugin=name)
+        if is_jpeg_lossless:
+            pixels = _of_jpeg_lossless(frame, shape, syntax, form)
+        else:
+            pixels, _ = decoder.as_array(dataset, index=0, raw=True, decoding_plugin=name)
     except UnreadableInput:
         raise
     except Exception as error:  # decoders raise whatever their code meets
@@ -73,9 +79,25 @@ def unpacked(instance: Instance, shape: tuple[int, ...], form: PixelFormat) -> N
     return np.asarray(pixels).astype(form.dtype, copy=False)
 
 
+def _of_jpeg_lossless(
+    frame: bytes, shape: tuple[int, ...], syntax: str, form: PixelFormat
+) -> NDArray[np.generic]:
+    content = jpeg_lossless.decode(
+        frame,
+        (shape[0], shape[1]),
+        syntax=syntax,
+        bits=(form.bits_allocated, form.bits_stored),
+        is_signed=form.dtype.kind == "i",
+    )
+    return np.frombuffer(content, form.dtype).reshape(shape)
+
+
 def _require_shape(frame: bytes, shape: tuple[int, ...], syntax: str) -> None:
     """Compare rows and columns in the head of a code stream with the header's."""
-    if syntax.startswith("1.2.840.10008.1.2.4.8"):
+    if syntax in JPEG_LOSSLESS:
+        at = frame.find(b"\xff\xc3")  # SOF3, ISO 10918-1 B.2.2: length, precision, rows, columns
+        found = struct.unpack(">HH", frame[at + 5 : at + 9]) if at >= 0 else ()
+    elif syntax.startswith("1.2.840.10008.1.2.4.8"):
         at = frame.find(b"\xff\xf7")  # SOF55, ISO 14495-1 C.2.2: length, precision, rows, columns
         found = struct.unpack(">HH", frame[at + 5 : at + 9]) if at >= 0 else ()
     elif syntax.startswith("1.2.840.10008.1.2.4"):
