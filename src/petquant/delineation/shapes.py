@@ -15,6 +15,7 @@ from petquant.errors import Finding, Refused, UsageError
 from petquant.grid import Grid
 from petquant.occupancy import onto
 from petquant.occupancy.frame import ALIGNED, extent_mm, extent_words, volumes_mm3
+from petquant.occupancy.oblique import BOXES_A_STEP
 from petquant.roi import Roi
 
 __all__ = ["Box", "Cylinder", "Shape", "Sphere", "drawn", "require_real"]
@@ -23,6 +24,7 @@ Float = NDArray[np.float64]
 Point = tuple[float, float, float]
 
 LOST = 1e-9  # of a shape's volume: rounding, not a cut
+MOST_VOXELS = 4_000_000  # of the grid along the axes of an oblique cylinder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,11 +218,13 @@ def _from_own_grid(
     shape: Box | Cylinder, frame: _Frame, grid: Grid, *, roi_id: str
 ) -> tuple[Roi, tuple[Finding, ...]]:
     """Return a shape that was drawn on a grid along its own axes, put onto `grid`."""
-    is_along = isinstance(shape, Box) and _is_parallel(grid)
-    own = frame.grid(None if is_along else min(grid.spacing_mm))
-    if isinstance(shape, Box):
+    if isinstance(shape, Box):  # a single voxel where overlap is exact
+        own = frame.grid(None if _is_parallel(grid) else min(grid.spacing_mm))
         voxels, weights = np.arange(own.size), None
     else:
+        # voxels on the rim are spread evenly over themselves: they have to be small
+        finest_mm = float((np.prod(frame.sides_mm) / MOST_VOXELS) ** (1 / 3))
+        own = frame.grid(max(min(grid.spacing_mm) / BOXES_A_STEP, finest_mm))
         centre = (np.array(own.shape) - 1) / 2 * np.array(own.spacing_mm)
         voxels, weights = cylinder_weights(
             own, centre, axis=0, radius_mm=shape.radius_mm, length_mm=shape.length_mm
