@@ -16,13 +16,13 @@ AXES = {6: 1, 18: 2, 26: 3}
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.integers(0, 2**32 - 1),
-    st.tuples(*[st.integers(1, 7)] * 3),
-    st.floats(0.05, 0.7),
-    st.sampled_from([*AXES]),
+    seed=st.integers(0, 2**32 - 1),
+    shape=st.tuples(*[st.integers(1, 7)] * 3),
+    density=st.floats(0.05, 0.7),
+    connectivity=st.sampled_from([*AXES]),
 )
 def test_components_are_those_of_an_independent_labelling(
-    make_grid, make_roi, seed, shape, density, connectivity
+    make_grid, make_roi, seed, shape, *, density, connectivity
 ):
     mask = np.random.default_rng(seed).random(shape) < density
     grid = make_grid(shape, (3.0, 2.0, 2.5))
