@@ -8,7 +8,10 @@ from math import pi
 import nibabel as nib
 import numpy as np
 import pytest
+from petquant_cli.segment import METHODS as OF_COMMAND
 from petquant_phantoms import catalogue
+
+from petquant.delineation import METHODS
 
 LUNG = "lung=-82.7,22.4,50.2,25"  # a sphere about the lung nodule, two_tracer_fdg
 LIVER = "liver=-70,-20,-45,15"
@@ -312,3 +315,7 @@ def test_dicom_seg_is_read_back_as_it_was(petquant_within, fdg, measured, tmp_pa
     rows = measured("--roi", tmp_path / "made.dcm")["measurements"]
     assert [row["n_voxels"] for row in rows] == [one["n_voxels"] for one in sidecar["regions"].values()]
     assert [row["roi_name"] for row in rows] == ["a", "b"]
+
+
+def test_the_methods_of_the_command_are_those_of_the_library():
+    assert tuple(METHODS) == OF_COMMAND

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,15 +22,18 @@ AXES = {6: 1, 18: 2, 26: 3}
     shape=st.tuples(*[st.integers(1, 7)] * 3),
     density=st.floats(0.05, 0.7),
     connectivity=st.sampled_from([*AXES]),
+    dense=st.sampled_from((0, 40)),  # neighbours by pairs, and by an image of the box
 )
 def test_components_are_those_of_an_independent_labelling(
-    make_grid, make_roi, seed, shape, *, density, connectivity
+    make_grid, make_roi, seed, shape, *, density, connectivity, dense
 ):
     mask = np.random.default_rng(seed).random(shape) < density
     grid = make_grid(shape, (3.0, 2.0, 2.5))
     labels, n = ndimage.label(mask, ndimage.generate_binary_structure(3, AXES[connectivity]))
     expected = {frozenset(np.flatnonzero(labels == label).tolist()) for label in range(1, n + 1)}
-    found = components(make_roi(mask), grid, connectivity=connectivity)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(import_module("petquant.delineation.components"), "DENSE", dense)
+        found = components(make_roi(mask), grid, connectivity=connectivity)
     assert {frozenset(roi.voxels.tolist()) for roi in found} == expected
     order = [(-len(roi.voxels), roi.voxels[0]) for roi in found]
     assert order == sorted(order)

@@ -1,7 +1,4 @@
-"""A component is a part of a region whose voxels touch: by faces (6), edges (18) or corners (26) too.
-
-Memory grows with the voxels of the region, never with the volume that holds it.
-"""
+"""A component is a part of a region whose voxels touch: by faces (6), edges (18) or corners (26) too."""
 
 from __future__ import annotations
 
@@ -22,6 +19,7 @@ Int = NDArray[np.int64]
 
 # connectivity: along how many axes a neighbour may differ
 CONNECTIVITIES: Final = {6: 1, 18: 2, 26: 3}
+DENSE: Final = 40  # times the voxels of a region: boxes below it need less memory as an image than as pairs
 SLACK: Final = 1e-9  # of a volume that is compared with the smallest one allowed
 
 
@@ -104,13 +102,36 @@ def _parts(voxels: Int, grid: Grid, connectivity: int) -> Int:
         raise ValueError(f"connectivity {connectivity} is none of {', '.join(map(str, CONNECTIVITIES))}")
     if not len(voxels):
         return np.empty(0, np.int64)
+    index = grid.index_of(voxels)
+    box = index.max(axis=0) - index.min(axis=0) + 1
+    is_dense = int(np.prod(box)) < DENSE * len(voxels)
+    axes = CONNECTIVITIES[connectivity]
+    of = _of_box(index, axes) if is_dense else _of_list(voxels, index, grid, axes)
+    _, first, of = np.unique(of, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return np.asarray(rank[of])
+
+
+def _of_box(index: Int, axes: int) -> Int:
+    """Return a number for the component of every voxel, from an image of the box around them."""
+    from scipy.ndimage import generate_binary_structure, label  # noqa: PLC0415 - as below
+
+    at = tuple((index - index.min(axis=0)).T)
+    image = np.zeros(index.max(axis=0) - index.min(axis=0) + 1, np.bool_)
+    image[at] = True
+    numbers, _ = label(image, generate_binary_structure(3, axes))
+    return np.asarray(numbers[at], np.int64)
+
+
+def _of_list(voxels: Int, index: Int, grid: Grid, axes: int) -> Int:
+    """Return a number for the component of every voxel, from the pairs of neighbours among them."""
     from scipy.sparse import coo_array  # noqa: PLC0415 - its import costs more than to read a label map
     from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
 
     shape = np.array(grid.shape)
-    index = grid.index_of(voxels)
     one, other = [], []
-    for step in _steps(CONNECTIVITIES[connectivity]):
+    for step in _steps(axes):
         beside = index + step
         from_ = np.flatnonzero(((beside >= 0) & (beside < shape)).all(axis=1))
         there = voxels[from_] + (step[0] * shape[1] + step[1]) * shape[2] + step[2]
@@ -121,10 +142,7 @@ def _parts(voxels: Int, grid: Grid, connectivity: int) -> Int:
     rows, columns = np.concatenate(one), np.concatenate(other)
     graph = coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(len(voxels), len(voxels)))
     _, of = connected_components(graph, directed=False)
-    _, first, of = np.unique(of, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return np.asarray(rank[of])
+    return np.asarray(of, np.int64)
 
 
 def _steps(axes: int) -> list[tuple[int, int, int]]:

@@ -115,11 +115,13 @@ def _inside(
 
 def _above(volume: Volume, threshold: float) -> Int:
     """Return the voxels of the whole volume with x >= threshold, slice by slice."""
+    if not volume.is_loaded.all():
+        raise LookupError("a slice was not loaded")
     in_slice = volume.grid.shape[1] * volume.grid.shape[2]
     is_float = volume.stored.dtype.kind == "f"
     found, n_bad = [np.empty(0, np.int64)], 0
     for k in range(volume.grid.shape[0]):
-        x = volume.at(np.arange(k * in_slice, (k + 1) * in_slice))
+        x = volume.stored[k].astype(np.float64) * volume.slope[k] + volume.intercept[k]
         if is_float:
             n_bad += int((~np.isfinite(x)).sum())
         found.append(np.flatnonzero(x >= threshold) + k * in_slice)
