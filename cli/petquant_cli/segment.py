@@ -157,15 +157,16 @@ def run(
     from dataclasses import replace
 
     from petquant.delineation import Delineation
-    from petquant.export.regions import require_written, write_segmentation
+    from petquant.export.regions import sidecar_of, write_segmentation
     from petquant.segment import Wanted, segment
     from petquant_cli.destination import apart, background_of, existing, file_and_label
     from petquant_cli.messages import MESSAGES
 
-    require_written(out)
+    beside = sidecar_of(out)
     file, label = (None, None) if within is None else file_and_label(within)
     named = None if background is None else background_of(background)
-    apart(out, [study, file, labels, None if named is None else Path(named.path)])
+    for written in (out, beside):
+        apart(written, [study, file, labels, None if named is None else Path(named.path)])
     given = {
         "--threshold": threshold,
         "--fraction": fraction,

@@ -292,6 +292,12 @@ def test_what_means_nothing_is_refused(refused, options):
     refused(*options, code=2, because="OPTION_INVALID")
 
 
+def test_the_side_car_does_not_overwrite_what_is_read(refused, fdg, tmp_path):
+    names = tmp_path / "made.json"
+    names.write_bytes(fdg.labels.read_bytes())
+    refused("--within", fdg.lesions, "--labels", names, code=2, because="OPTION_INVALID")
+
+
 @pytest.mark.parametrize("out", ["made.nrrd", "made", "made.json"])
 def test_another_suffix_is_refused(refused, out):
     refused("--sphere", LUNG, out=out, code=2, because="OPTION_INVALID")

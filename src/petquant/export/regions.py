@@ -19,21 +19,25 @@ from petquant.output import Content, write_all
 from petquant.roi import Roi
 from petquant.segmentation import Segmentation, SegmentedRegion
 
-__all__ = ["require_written", "write_segmentation"]
+__all__ = ["sidecar_of", "write_segmentation"]
 
 SUFFIXES = (".nii", ".nii.gz", ".dcm")
 
 
-def require_written(out: str | os.PathLike[str]) -> str:
-    """Return the suffix of an output that `write_segmentation` writes.
+def sidecar_of(out: str | os.PathLike[str]) -> Path:
+    """Return the path of the side-car that goes with an output.
 
     Raises
     ------
     UsageError
-        OPTION_INVALID, of any other suffix.
+        OPTION_INVALID, of a suffix that `write_segmentation` does not write.
     """
-    name = Path(out).name
-    suffix = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), None)
+    path = Path(out)
+    return path.with_name(f"{path.name.removesuffix(_suffix(path))}.json")
+
+
+def _suffix(out: Path) -> str:
+    suffix = next((suffix for suffix in SUFFIXES if out.name.endswith(suffix)), None)
     if suffix is None:
         raise UsageError.of(
             "OPTION_INVALID", f"--out {out}", expected=f"a name that ends in {', '.join(SUFFIXES)}"
@@ -70,7 +74,7 @@ def write_segmentation(
         OUTPUT_FAILED.
     """
     path = Path(out)
-    suffix = require_written(path)
+    suffix, sidecar_path = _suffix(path), sidecar_of(path)
     regions = segmentation.regions
     findings = () if keeps_fractions else _halved(regions, segmentation.study.grid)
     if suffix == ".dcm":
@@ -78,7 +82,6 @@ def write_segmentation(
     else:
         _require_even(segmentation.study.grid)
         content = _nifti(segmentation, is_gzipped=suffix == ".nii.gz", keeps_fractions=keeps_fractions)
-    sidecar_path = path.with_name(f"{path.name.removesuffix(suffix)}.json")
     record = segmentation_record(
         replace(segmentation, findings=(*segmentation.findings, *findings)), keeps_fractions=keeps_fractions
     )
