@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-__all__ = ["apart", "checked_format", "existing", "put", "secret"]
+if TYPE_CHECKING:
+    from petquant.quantify import Background
+
+__all__ = ["apart", "background_of", "checked_format", "existing", "file_and_label", "put", "secret"]
 
 
 def existing(path: Path) -> Path:
@@ -36,6 +40,42 @@ def existing(path: Path) -> Path:
             "PATH_NOT_FOUND", f"{path} does not exist", remedy="give an existing file or folder"
         )
     return path
+
+
+def file_and_label(place: str) -> tuple[Path, str | None]:
+    """Return file and label of ``FILE[:LABEL]``; a file whose name ends like a label is the file.
+
+    Raises
+    ------
+    PetquantError
+        As `existing`.
+    """
+    file, colon, label = place.rpartition(":")
+    if colon and label and not Path(place).exists() and Path(file).exists():
+        return Path(file), label
+    return existing(Path(place)), None
+
+
+def background_of(text: str) -> Background:
+    """Return the background of ``NAME=FILE[:LABEL]``.
+
+    Raises
+    ------
+    UsageError
+        OPTION_INVALID, PATH_NOT_FOUND.
+    """
+    from petquant.errors import UsageError
+    from petquant.quantify import Background
+
+    name, equals, place = text.partition("=")
+    if not equals or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        raise UsageError.of(
+            "OPTION_INVALID",
+            f"--background {text}",
+            expected="NAME=FILE[:LABEL], the name of letters, digits and _",
+        )
+    file, label = file_and_label(place)
+    return Background(name=name, path=str(file), label=label)
 
 
 def secret(path: Path) -> bytes:

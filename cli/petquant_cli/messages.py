@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -64,6 +65,14 @@ class Messages:
             self._say(finding, exit_code=0)
         else:
             self._write(f"petquant: note: {escaped(finding.line())}")
+
+    def caveats(self, findings: Iterable[Finding]) -> None:
+        """Say those of `findings` that qualify what was computed, each once."""
+        from petquant.flags import CODES, Severity
+
+        for finding in dict.fromkeys(findings):
+            if CODES[finding.code].severity is Severity.FLAG:
+                self.note(finding)
 
     def say(self, text: str) -> None:
         """Say a word to a person; silent when messages are JSON."""

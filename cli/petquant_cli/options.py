@@ -6,13 +6,16 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Annotated, Any, get_type_hints
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
 from petquant.overrides import Overrides
 
-__all__ = ["CHOICE_OPTIONS", "with_choices"]
+__all__ = ["CHOICE_OPTIONS", "READING_OPTIONS", "with_choices"]
+
+_Member = TypeVar("_Member", bound=StrEnum)
 
 
 def _flag(option: str, help_: str) -> Any:
@@ -59,6 +62,59 @@ CHOICE_OPTIONS: tuple[tuple[str, Any, Any], ...] = (
     ("follow_symlinks", _flag("--follow-symlinks", "Follow links that leave the folder."), False),
 )
 
+# how files of regions are meant: what a command with a parameter `reading` hands to petquant.roi.Reading
+READING_OPTIONS: tuple[tuple[str, Any, Any], ...] = (
+    (
+        "roi_values",
+        Annotated[
+            str | None,
+            typer.Option(
+                metavar="occupancy|probability", help="What values between 0 and 1 in a label map mean."
+            ),
+        ],
+        None,
+    ),
+    (
+        "probability_threshold",
+        Annotated[float, typer.Option(help="From which probability on a voxel is inside.")],
+        0.5,
+    ),
+    ("roi_frame", Annotated[int | None, typer.Option(help="Frame of a 4-D label map, from 1.")], None),
+    (
+        "other_grid",
+        Annotated[
+            str,
+            typer.Option(
+                metavar="exact|nearest",
+                help="Regions drawn on another grid: by exact overlap, or, to compare, by nearest voxel.",
+            ),
+        ],
+        "exact",
+    ),
+    (
+        "edge",
+        Annotated[
+            str | None,
+            typer.Option(
+                metavar="centre|area",
+                help="Contours: voxels whose centre is inside, or the area that is; by default as fits.",
+            ),
+        ],
+        None,
+    ),
+    ("fill_gaps", _flag("--fill-gaps", "Contours: fill slices left out between two that have some."), False),
+    (
+        "ignore_frame_of_reference",
+        _flag("--ignore-frame-of-reference", "Take a SEG or RTSTRUCT drawn in another frame of reference."),
+        False,
+    ),
+    (
+        "ignore_patient_id",
+        _flag("--ignore-patient-id", "Take a SEG or RTSTRUCT of another PatientID."),
+        False,
+    ),
+)
+
 
 def _override_options() -> list[tuple[str, Any, Any]]:
     hints = get_type_hints(Overrides)
@@ -93,22 +149,27 @@ _MESSAGE_OPTIONS: tuple[tuple[str, Any, Any], ...] = (
 def with_choices(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command that also takes every shared option, and gets them as one `Choices`.
 
-    The command's own parameter ``choices`` is filled; the others stay as they are.
+    The command's own parameter ``choices`` is filled; the others stay as they are. A command with a parameter
+    ``reading`` takes the options of regions as well, and gets them as one `Reading`.
     """
-    shared = [*CHOICE_OPTIONS, *_override_options(), *_MESSAGE_OPTIONS]
+    signature = inspect.signature(command)
+    has_reading = "reading" in signature.parameters
+    of_regions = READING_OPTIONS if has_reading else ()
+    shared = [*of_regions, *CHOICE_OPTIONS, *_override_options(), *_MESSAGE_OPTIONS]
     names = {name for name, _, _ in shared}
 
     @functools.wraps(command)
     def run(**given: Any) -> None:
         own = {name: value for name, value in given.items() if name not in names}
+        if has_reading:
+            own["reading"] = _reading({name: given[name] for name in names})
         command(**own, choices=_choices({name: given[name] for name in names}))
 
-    hints = get_type_hints(command, localns={"Choices": object}, include_extras=True)
-    signature = inspect.signature(command)
+    hints = get_type_hints(command, localns={"Choices": object, "Reading": object}, include_extras=True)
     parameters = [
         parameter.replace(annotation=hints[name])
         for name, parameter in signature.parameters.items()
-        if name != "choices"
+        if name not in {"choices", "reading"}
     ]
     parameters += [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
@@ -149,3 +210,38 @@ def _choices(given: dict[str, Any]) -> Any:
         allow_incomplete=given["allow_incomplete"],
         follow_symlinks=given["follow_symlinks"],
     )
+
+
+def _reading(given: dict[str, Any]) -> Any:
+    from petquant.errors import UsageError
+    from petquant.roi import OtherGrid, Reading, VoxelValues
+
+    threshold = given["probability_threshold"]
+    if not 0 < threshold <= 1:
+        raise UsageError.of(
+            "OPTION_INVALID", f"--probability-threshold {threshold:g}", expected="more than 0, at most 1"
+        )
+    if given["edge"] not in {None, "centre", "area"}:
+        raise UsageError.of("OPTION_INVALID", f"--edge {given['edge']}", expected="centre or area")
+    values = given["roi_values"]
+    return Reading(
+        values=None if values is None else _member("--roi-values", values, VoxelValues),
+        probability_threshold=threshold,
+        frame=given["roi_frame"],
+        other_grid=_member("--other-grid", given["other_grid"], OtherGrid),
+        edge=given["edge"],
+        fills_gaps=given["fill_gaps"],
+        ignore_frame_of_reference=given["ignore_frame_of_reference"],
+        ignore_patient_id=given["ignore_patient_id"],
+    )
+
+
+def _member(option: str, text: str, of: type[_Member]) -> _Member:
+    """Return the member of an enumeration that an option names."""
+    from petquant.errors import UsageError
+
+    if text not in [str(one) for one in of]:
+        raise UsageError.of(
+            "OPTION_INVALID", f"{option} {text}", expected=" or ".join(str(one) for one in of)
+        )
+    return of(text)

@@ -1,7 +1,8 @@
 """petquant turns PET/CT scans into numbers that people may rely on. For research use only.
 
 The verbs live in the modules that are named after them: ``from petquant.quantify import quantify``, ``from
-petquant.check import check``, ``from petquant.convert import convert``.
+petquant.check import check``, ``from petquant.convert import convert``, ``from petquant.segment import
+segment``.
 """
 
 from __future__ import annotations

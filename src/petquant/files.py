@@ -13,7 +13,7 @@ from petquant.dicom.belonging import PetFacts
 from petquant.errors import Finding, LimitReached, Refused, UnreadableInput
 from petquant.flags import CODES, Severity
 from petquant.grid import Grid
-from petquant.label_names import read_names
+from petquant.label_names import read_names, read_sources
 from petquant.nifti import read_label_map
 from petquant.placement import place
 from petquant.roi import Reading, Roi, RoiSet, Role, united
@@ -55,7 +55,8 @@ def load_rois(
     reading
         How a file is meant where it does not say so itself.
     names_path
-        JSON ``{"1": "name"}`` or CSV with the columns label and name, for label maps.
+        JSON ``{"1": "name"}`` or CSV with the columns label and name, for label maps; the side-car of a label
+        map that ``petquant segment`` wrote also says how its regions came about.
     role
         Of all regions.
     label
@@ -80,6 +81,7 @@ def load_rois(
     reading = reading or Reading()
     pet = pet or PetFacts()
     names = read_names(names_path) if names_path is not None else None
+    sources = read_sources(names_path) if names_path is not None else {}
     if path.is_dir():
         parts, said = _of_folder(path, onto=onto, pet=pet, reading=reading)
     else:
@@ -93,6 +95,8 @@ def load_rois(
         if not allow_empty:
             raise Refused.of("ROI_EMPTY", "no voxel is labelled", remedy="--allow-empty", path=str(path))
         return RoiSet(grid=onto, rois=())
+    if sources:
+        filled = [replace(part, rois=tuple(_sourced(roi, sources) for roi in part.rois)) for part in filled]
     if n_empty:
         found = f"{n_empty} of {n_empty + sum(len(part.rois) for part in filled)} regions hold no voxel"
         said = (*said, Finding(code="ROI_EMPTY_SKIPPED", found=found, path=str(path)))
@@ -217,6 +221,12 @@ def _of_folder(
         )
     strays = Finding(code="STRAY_FILES", found=f"{n_strays} files that hold no regions", path=str(path))
     return parts, (strays,) if n_strays else ()
+
+
+def _sourced(roi: Roi, sources: Mapping[int, str]) -> Roi:
+    """Return a region of a label map with how it came about, where its side-car says so."""
+    source = sources.get(int(roi.roi_id)) if roi.roi_id.isdecimal() else None
+    return roi if source is None else replace(roi, source=f"{roi.source}: {source}")
 
 
 def _named_by(file: Path, rois: Sequence[Roi]) -> list[Roi]:

@@ -536,6 +536,31 @@ _ROWS = (
     ),
     ("BACKGROUND_MOSTLY_LESION", "flag", "more than half of the background is lesion: no ratio", ""),
     ("THRESHOLD_EMPTY", "flag", "a threshold selects no voxel: its volume is 0", ""),
+    # Regions made here: roi.md section 6
+    (
+        "DELINEATION_UNDEFINED",
+        "refuse",
+        "a method of delineation that means nothing for these voxels",
+        "give another region to search in, or another method",
+    ),
+    (
+        "LABEL_MAP_HALF",
+        "flag",
+        "the file holds no fractions: the voxels at least half inside the region stand in it",
+        "--occupancy",
+    ),
+    (
+        "LABEL_MAP_OVERLAP",
+        "refuse",
+        "regions share voxels, and a label map has one number a voxel",
+        "write DICOM SEG, in which regions may overlap: --out with the suffix .dcm",
+    ),
+    (
+        "NIFTI_UNEVEN_SLICES",
+        "refuse",
+        "NIfTI knows one slice step, and that of the PET changes",
+        "write DICOM SEG: --out with the suffix .dcm",
+    ),
 )
 
 CODES: dict[str, Code] = {row[0]: _row(*row) for row in _ROWS}

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from petquant.errors import OutputFailed
 
-__all__ = ["write_all", "write_whole"]
+__all__ = ["Content", "write_all", "write_whole"]
 
 Content = bytes | Callable[[BinaryIO], None]
 

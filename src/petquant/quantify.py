@@ -25,7 +25,7 @@ from petquant.suv.plausibility import activity_balance, balance_findings, extrem
 from petquant.suv.ratio import bed_alignment, ratio_refusals
 from petquant.volume import Unit, Volume
 
-__all__ = ["Background", "quantify", "scaled", "study_refusals"]
+__all__ = ["Background", "background_region", "quantify", "scaled", "study_refusals"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,13 +218,21 @@ def _regions(
         for number, of_file in enumerate(loaded, start=1)
         for roi in of_file.rois
     ]
-    behind = [_background(opened.grid, background, facts, choices.reading) for background in backgrounds]
+    if choices.reading.splits_components:
+        from petquant.delineation import components  # noqa: PLC0415 - few ask for it, and it needs scipy
+
+        lesions = [part for lesion in lesions for part in components(lesion, opened.grid)]
+    behind = [
+        background_region(opened.grid, background, facts, choices.reading) for background in backgrounds
+    ]
     findings = (finding for part in (*loaded, *(said for _, said in behind)) for finding in part.findings)
     return lesions, [background for background, _ in behind], tuple(dict.fromkeys(findings))
 
 
-def _background(grid: Grid, background: Background, facts: PetFacts, reading: Reading) -> tuple[Roi, RoiSet]:
-    """Return the background as one region: the one asked for, or all of its file together."""
+def background_region(
+    grid: Grid, background: Background, facts: PetFacts, reading: Reading
+) -> tuple[Roi, RoiSet]:
+    """Return a background as one region: the one asked for, or all of its file together; and its file."""
     found = load_rois(
         background.path,
         onto=grid,

@@ -100,6 +100,8 @@ class Reading:
         None takes what fits the file.
     fills_gaps
         Whether slices between two contours that have none are filled from their neighbours.
+    splits_components
+        Whether every part of a lesion that is connected by faces, edges or corners on the PET is a lesion.
     ignore_frame_of_reference, ignore_patient_id
         Take a SEG or RTSTRUCT of another frame of reference or PatientID all the same, flagged.
     """
@@ -110,6 +112,7 @@ class Reading:
     other_grid: OtherGrid = OtherGrid.EXACT
     edge: Literal["centre", "area"] | None = None
     fills_gaps: bool = False
+    splits_components: bool = False
     ignore_frame_of_reference: bool = False
     ignore_patient_id: bool = False
 

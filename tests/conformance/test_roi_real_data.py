@@ -13,6 +13,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from petquant.delineation import Delineation, delineate
 from petquant.files import load_rois
 from petquant.grid import Grid
 from petquant.metrics import burden, measure
@@ -154,6 +155,17 @@ def test_sarcomas_give_the_independent_values(at, patient):
         for axis, expected in zip("xyz", points[at], strict=True):
             # four decimals are printed
             assert row.values[f"{position}_{axis}_mm"] == pytest.approx(expected, abs=6e-5)
+
+
+@pytest.mark.parametrize(("at", "patient"), list(enumerate(["STS_001", "STS_002", "STS_003", "STS_008"])))
+def test_a_fraction_of_the_maximum_of_a_sarcoma_is_its_threshold_volume(at, patient):
+    folder = DATA / "sts_ibsi" / patient / "nifti"
+    volume = nifti_volume(folder / "PET_image.nii.gz")
+    rois = load_rois(folder / "PET_mask.nii.gz", onto=volume.grid).rois
+    for column, fraction in (("mtv41_ml", 0.41), ("mtv42_ml", 0.42), ("mtv50_ml", 0.50)):
+        method = Delineation(method="fraction", fraction=fraction)
+        (made,) = delineate(volume, method, suv_type="bw", within=rois)
+        close(len(made.roi.voxels) * volume.grid.voxel_volume_ml, STS[column][at])
 
 
 QIN_COLUMNS = (

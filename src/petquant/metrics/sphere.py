@@ -12,7 +12,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PEAK_RADIUS_MM", "PEAK_VOLUME_MM3", "Sphere", "exact_octant", "peak_sphere"]
+__all__ = [
+    "PEAK_RADIUS_MM",
+    "PEAK_VOLUME_MM3",
+    "Sphere",
+    "covered_volume_mm3",
+    "exact_octant",
+    "peak_sphere",
+    "quarter_area_mm2",
+]
 
 Float = NDArray[np.float64]
 
@@ -99,13 +107,13 @@ def exact_octant(spacing_mm: tuple[float, float, float], radius_mm: float) -> Fl
     is_cut = ~is_inside & ((low**2).sum(axis=0) < radius_mm**2)
     low, high = low[:, is_cut], high[:, is_cut]
     weights: Float = is_inside.astype(np.float64)
-    weights[is_cut] = _covered_volume(low, high, radius_mm) / (high - low).prod(axis=0)
+    weights[is_cut] = covered_volume_mm3(low, high, radius_mm) / (high - low).prod(axis=0)
     if spacing_mm[1] == spacing_mm[2]:
         weights = np.asarray((weights + weights.transpose(0, 2, 1)) / 2)  # equal to the last bit
     return weights
 
 
-def _covered_volume(low: Float, high: Float, radius_mm: float) -> Float:
+def covered_volume_mm3(low: Float, high: Float, radius_mm: float) -> Float:
     """Return (n,) volumes that boxes `low`..`high` (3, n) in the first octant share with the sphere."""
     z0, y0, x0 = low
     z1, y1, x1 = high
@@ -119,16 +127,16 @@ def _covered_volume(low: Float, high: Float, radius_mm: float) -> Float:
     node, node_weight = _nodes()
     rho2 = np.maximum(radius_mm**2 - (mid[:, None] - half[:, None] * np.cos(node)) ** 2, 0.0)
     area = (
-        _quarter_area(rho2, x1[box], y1[box])
-        - _quarter_area(rho2, x0[box], y1[box])
-        - _quarter_area(rho2, x1[box], y0[box])
-        + _quarter_area(rho2, x0[box], y0[box])
+        quarter_area_mm2(rho2, x1[box], y1[box])
+        - quarter_area_mm2(rho2, x0[box], y1[box])
+        - quarter_area_mm2(rho2, x1[box], y0[box])
+        + quarter_area_mm2(rho2, x0[box], y0[box])
     )
     volume = half * (area @ (node_weight * np.sin(node)))
     return np.asarray(np.bincount(box, weights=volume, minlength=low.shape[1]), np.float64)
 
 
-def _quarter_area(rho2: Float, x: Float, y: Float) -> Float:
+def quarter_area_mm2(rho2: Float, x: Float, y: Float) -> Float:
     """Return the area that discs of radius^2 `rho2` (n, nodes) share with [0, x] x [0, y], x and y (n,).
 
     Left of a = sqrt(rho^2 - y^2) the rectangle is full; right of it the circle bounds it, with the

@@ -1,4 +1,4 @@
-"""An image is a volume as NIfTI-1: float32, RAS, sform and qform both set to scanner coordinates."""
+"""A volume or label map is written as NIfTI-1: RAS, sform and qform both set to scanner coordinates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from petquant.grid import Grid
 
-__all__ = ["volume_writer"]
+__all__ = ["label_map_writer", "volume_writer"]
 
 SCANNER = 1  # NIFTI_XFORM_SCANNER_ANAT
 GZIP_LEVEL = 1  # noise of float32 hardly shrinks; level 6 takes four times as long for 3 % less
@@ -31,10 +31,21 @@ def volume_writer(
     is_gzipped
         Whether the file is ``.nii.gz``.
     """
+    return _writer(np.asarray(values, np.float32), grid, is_gzipped=is_gzipped)
+
+
+def label_map_writer(
+    labels: NDArray[np.unsignedinteger], grid: Grid, *, is_gzipped: bool
+) -> Callable[[BinaryIO], None]:
+    """Return what writes a label map (nk, nj, ni) to an open file, in its own type; see `volume_writer`."""
+    return _writer(labels, grid, is_gzipped=is_gzipped)
+
+
+def _writer(values: NDArray[np.generic], grid: Grid, *, is_gzipped: bool) -> Callable[[BinaryIO], None]:
     import nibabel as nib  # noqa: PLC0415 - its import costs more than to read a label map
 
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ grid.affine[:, [2, 1, 0, 3]]
-    image: Any = nib.Nifti1Image(np.asarray(values, np.float32).T, affine)  # type: ignore[no-untyped-call]
+    image: Any = nib.Nifti1Image(values.T, affine)  # type: ignore[no-untyped-call]
     image.set_sform(affine, code=SCANNER)
     image.set_qform(affine, code=SCANNER)
     image.header.set_xyzt_units("mm")
