@@ -1,7 +1,7 @@
 """The burden of a phantom is what its lesions have together: volume, uptake, and how far they lie apart.
 
 Where lesions overlap each voxel counts once, with its largest weight. Distances are between centroids,
-``sum(w p) / sum(w)`` over voxel centres, and between voxel centres at least half inside two different lesions.
+``sum(w p) / sum(w)`` over voxel centres, and between voxels at least half inside two different lesions.
 """
 
 from __future__ import annotations

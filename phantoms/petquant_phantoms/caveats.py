@@ -1,4 +1,4 @@
-"""Caveats are the flags that a correct measurement of a region must carry, as far as the definition decides them.
+"""Caveats are the flags that a correct measurement of a region must carry, as far as they are certain.
 
 They follow from the numbers that are stored, so that ties are those that a reader meets. Where two readers
 could differ in the last bit nothing is said. Flags of contours and of SUVpeak stand in the definition.

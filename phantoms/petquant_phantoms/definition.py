@@ -37,6 +37,8 @@ REFUSED_UNITS = {
     "STDDEV": "UNITS_NOT_SUV",
 }
 
+UNITS = ("BQML", "CNTS", "GML", "CM2ML", *REFUSED_UNITS)
+
 TINY_BODY = Body(
     uptakes=(
         Uptake(name="background", shape=Sphere(centre_mm=(0.0, 0.0, 0.0), radius_mm=60.0), contrast_suv=1.0),
@@ -57,6 +59,8 @@ class Definition:
 
     Attributes
     ----------
+    proves
+        What a reader that finds its truth has shown.
     fwhm_mm
         Width of the point spread of the scanner; 0 leaves every shape sharp.
     slope
@@ -88,6 +92,7 @@ class Definition:
     name: str = "tiny"
     version: int = 1
     description: str = "a hot and a cold sphere in a uniform background"
+    proves: str = "the factor from Bq/mL to SUV, and maximum, mean and minimum of small regions"
     grid: ImageGrid = field(default_factory=ImageGrid)
     body: Body = TINY_BODY
     fwhm_mm: float = 0.0

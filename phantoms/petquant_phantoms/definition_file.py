@@ -33,6 +33,7 @@ _DRAWN: dict[str, type[Drawn]] = {"voxels": VoxelRun, "occupancy": OccupancyBox,
 _PLAIN = {
     "version": int,
     "description": str,
+    "proves": str,
     "fwhm_mm": float,
     "seed": int,
     "expected": str,

@@ -92,7 +92,7 @@ def _write_nifti(definition: Definition, group: Group, root: Path) -> None:
         return
     if group.is_weighted:
         (region,) = group.regions
-        labels = region.weights.astype(np.float32)
+        labels = region.weights
     elif group.name == "lesions" and definition.numbered_voxels:
         labels = lesion_labels(definition)
     else:

@@ -65,6 +65,22 @@ class Study:
                 return dict(entry["expected"])
         raise KeyError(f"no region {region!r} in phantom {self.truth['phantom']!r}")
 
+    def moved_to(self, root: Path) -> Study:
+        """Return the same study after its folder was moved."""
+
+        def moved(path: Path) -> Path:
+            return root / path.relative_to(self.root)
+
+        return Study(
+            root=root,
+            dicom=moved(self.dicom),
+            pet=moved(self.pet),
+            lesions=None if self.lesions is None else moved(self.lesions),
+            labels=None if self.labels is None else moved(self.labels),
+            backgrounds={name: moved(path) for name, path in self.backgrounds.items()},
+            truth=self.truth,
+        )
+
 
 def write_study(
     definition: Definition, out: Path | str, *, edit: Callable[[Dataset, int], None] | None = None
