@@ -67,9 +67,11 @@ def build(
         str | None, typer.Option(help="Dialect of the header; petquant phantom list names them.")
     ] = None,
     decay: Annotated[
-        str | None, typer.Option(help="DecayCorrection: START, ADMIN or NONE.", metavar="START|ADMIN|NONE")
+        str | None, typer.Option(help="DecayCorrection; petquant phantom list names them.")
     ] = None,
-    units: Annotated[str | None, typer.Option(help="Units of the voxels, as BQML.")] = None,
+    units: Annotated[
+        str | None, typer.Option(help="Units of the voxels; petquant phantom list names them.")
+    ] = None,
     transfer_syntax: Annotated[
         str | None, typer.Option(help="How pixels are encoded; petquant phantom list names them.")
     ] = None,
