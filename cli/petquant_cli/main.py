@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from petquant_cli import check, convert, demo, info, lock, segment, suv
+from petquant_cli import check, convert, demo, info, lock, phantom, segment, suv
 from petquant_cli.command import PlainCommand, PlainGroup
 from petquant_cli.messages import MESSAGES
 
@@ -35,6 +35,7 @@ app = typer.Typer(
 )
 for _module in (suv, segment, check, convert, info, lock, demo):
     app.command(name=_module.__name__.rpartition(".")[2], cls=PlainCommand)(_module.run)
+app.add_typer(phantom.app)
 
 # what an unknown option or a missing argument raises
 UsageMistake: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")

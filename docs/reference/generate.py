@@ -76,7 +76,7 @@ def pages() -> dict[str, str]:
 def options_of_commands() -> dict[str, tuple[str, ...]]:
     """Return every command with all names of its options, ``--help`` among them."""
     group: Any = typer.main.get_command(app)
-    commands = {"": group, **group.commands}
+    commands = {"": group, **_commands_of(group)}
     return {
         name: (
             *tuple(
@@ -228,9 +228,20 @@ def _tracers() -> str:
     )
 
 
+def _commands_of(group: Any, *, above: str = "") -> dict[str, Any]:
+    """Return every command by its words, those of a group below one after the other."""
+    found: dict[str, Any] = {}
+    for name, command in group.commands.items():
+        words = f"{above}{name}"
+        inner = _commands_of(command, above=f"{words} ") if hasattr(command, "commands") else {words: command}
+        found |= inner
+    return found
+
+
 def _commands() -> str:
     group: Any = typer.main.get_command(app)
-    wide = [group.commands[name] for name in ("suv", "check", "convert")]
+    commands = _commands_of(group)
+    wide = [commands[name] for name in ("suv", "check", "convert")]
     shared = set.intersection(*({tuple(p.opts) for p in command.params} for command in wide))
     parts = [
         (
@@ -240,18 +251,18 @@ def _commands() -> str:
         _table(
             ("command", "what it does"),
             [
-                (f"[`{name}`](#petquant-{name})", _sentence(command.help))
-                for name, command in group.commands.items()
+                (f"[`{name}`](#petquant-{name.replace(' ', '-')})", _sentence(command.help))
+                for name, command in commands.items()
             ],
         ),
     ]
-    for name, command in group.commands.items():
+    for name, command in commands.items():
         is_wide = command in wide
         arguments = [p for p in command.params if not p.opts[0].startswith("-")]
         options = [
             p for p in command.params if p not in arguments and not (is_wide and tuple(p.opts) in shared)
         ]
-        usage = " ".join(["petquant", name, *(p.name.upper() for p in arguments), "[OPTIONS]"])
+        usage = " ".join(["petquant", name, *(p.metavar or p.name.upper() for p in arguments), "[OPTIONS]"])
         parts.append(f"## petquant {name}\n\n{_sentence(command.help)}\n\n    {usage}")
         parts += [
             _table(
@@ -279,7 +290,11 @@ def _sentence(words: str) -> str:
 def _parameter(parameter: Any) -> tuple[str, str, str]:
     """Return one row: names with their value, meaning, default."""
     if not parameter.opts[0].startswith("-"):
-        return _code(parameter.name.upper()), parameter.help, "required"
+        return (
+            _code(parameter.metavar or parameter.name.upper()),
+            parameter.help,
+            ("required" if parameter.required else ""),
+        )
     is_switch = bool(getattr(parameter, "is_flag", False))
     value = "" if is_switch else " " + (parameter.metavar or "VALUE")
     names = ", ".join(_code(f"{name}{value}") for name in parameter.opts)

@@ -8,9 +8,10 @@ from petquant_phantoms.body import Body, Box, Cylinder, Region, Sphere, Spike, U
 from petquant_phantoms.definition import Definition
 from petquant_phantoms.encoding import TRANSFER_SYNTAXES, file_bytes, write_file, write_text
 from petquant_phantoms.image_grid import ImageGrid
+from petquant_phantoms.label_maps import lesion_labels, write_label_map
 from petquant_phantoms.pet_header import Bed, PetHeader
 from petquant_phantoms.pet_series import nac_datasets, pet_datasets, projection_dataset
-from petquant_phantoms.study import Study, lesion_labels, write_datasets, write_label_map, write_study
+from petquant_phantoms.study import Study, write_datasets, write_study
 
 TINY = Definition()
 

@@ -33,7 +33,7 @@ def load(name: str) -> Definition:
     DefinitionError
         If there is no phantom of this name, or its file does not make one.
     """
-    document = _document(name, above=())
+    document = {"proves": ""} | _document(name, above=())
     document.pop("like", None)
     return parsed(name, document)
 
@@ -49,7 +49,11 @@ def _document(name: str, *, above: tuple[str, ...]) -> Table:
     except tomllib.TOMLDecodeError as error:
         raise DefinitionError(f"{name}: {error}") from error
     like = document.get("like")
-    return document if like is None else merged(_document(like, above=(*above, name)), document)
+    if like is None:
+        return document
+    below = _document(like, above=(*above, name))
+    below.pop("proves", None)  # another phantom shows something else
+    return merged(below, document)
 
 
 def build(

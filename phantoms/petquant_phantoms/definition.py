@@ -9,11 +9,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 from petquant_phantoms.body import Body, Region, Sphere, Uptake
+from petquant_phantoms.ct_series import CtScan
+from petquant_phantoms.drawn_regions import OccupancyBox, VoxelRun
 from petquant_phantoms.image_grid import ImageGrid
 from petquant_phantoms.pet_header import PetHeader
+from petquant_phantoms.segmentation import SegmentationType
+from petquant_phantoms.squares import Square
 
 InstanceOrder = Literal["ascending", "descending", "shuffled"]
-Extra = Literal["nac_series", "mip"]
+Extra = Literal["nac_series", "mip", "seg", "rtstruct"]
+Drawn = VoxelRun | OccupancyBox | Square
 
 # Units that no SUV can be computed from, and the code of the refusal.
 REFUSED_UNITS = {
@@ -31,6 +36,8 @@ REFUSED_UNITS = {
     "UMOLML": "UNITS_NOT_SUV",
     "STDDEV": "UNITS_NOT_SUV",
 }
+
+UNITS = ("BQML", "CNTS", "GML", "CM2ML", *REFUSED_UNITS)
 
 TINY_BODY = Body(
     uptakes=(
@@ -52,6 +59,8 @@ class Definition:
 
     Attributes
     ----------
+    proves
+        What a reader that finds its truth has shown.
     fwhm_mm
         Width of the point spread of the scanner; 0 leaves every shape sharp.
     slope
@@ -68,12 +77,22 @@ class Definition:
     missing_slices, doubled_slices
         Slices that are left out; slices that appear twice with different voxels.
     extras
-        What else lies in the folder: a series without attenuation correction, a projection in the series.
+        What else lies in the folder: a series without attenuation correction, a projection in the series,
+        the regions as SEG or RTSTRUCT.
+    ct
+        The CT of the scan; None writes none.
+    drawn
+        Regions that are given on the grid, besides those of the body's shapes.
+    segmentation_type
+        BINARY, FRACTIONAL or LABELMAP: how the SEG holds regions.
+    numbered_voxels
+        So many voxels, in C order, are lesions of one voxel each.
     """
 
     name: str = "tiny"
     version: int = 1
     description: str = "a hot and a cold sphere in a uniform background"
+    proves: str = "the factor from Bq/mL to SUV, and maximum, mean and minimum of small regions"
     grid: ImageGrid = field(default_factory=ImageGrid)
     body: Body = TINY_BODY
     fwhm_mm: float = 0.0
@@ -89,6 +108,16 @@ class Definition:
     missing_slices: tuple[int, ...] = ()
     doubled_slices: tuple[int, ...] = ()
     extras: tuple[Extra, ...] = ()
+    ct: CtScan | None = None
+    drawn: tuple[Drawn, ...] = ()
+    segmentation_type: SegmentationType = "BINARY"
+    numbered_voxels: int = 0
+
+    def __post_init__(self) -> None:
+        names = [region.name for region in (*self.body.regions, *self.drawn)]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"region names must differ: {', '.join(repeated)}")
 
     def with_header(self, **changes: Any) -> Self:
         """Return this phantom with another header, e.g. ``with_header(dialect="ge", weight_kg=80.0)``."""

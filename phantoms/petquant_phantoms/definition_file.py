@@ -13,11 +13,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
 from petquant_phantoms.body import Body, Box, Cylinder, Region, Role, Shape, Sphere, Spike, Uptake
-from petquant_phantoms.definition import Definition, Extra, InstanceOrder
+from petquant_phantoms.ct_series import WATER_HU, CtScan, Tissue
+from petquant_phantoms.definition import Definition, Drawn, Extra, InstanceOrder
+from petquant_phantoms.drawn_regions import OccupancyBox, Quoted, VoxelRun
 from petquant_phantoms.encoding import TRANSFER_SYNTAXES
 from petquant_phantoms.image_grid import ImageGrid
 from petquant_phantoms.pet_header import Bed, PetHeader
 from petquant_phantoms.radiopharmaceuticals import RADIOPHARMACEUTICALS
+from petquant_phantoms.segmentation import SegmentationType
+from petquant_phantoms.squares import Drawing, Square
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -25,14 +29,37 @@ if TYPE_CHECKING:
 Table = dict[str, Any]
 
 _SHAPES: dict[str, type[Sphere | Cylinder | Box]] = {"sphere": Sphere, "cylinder": Cylinder, "box": Box}
-_PLAIN = {"version": int, "description": str, "fwhm_mm": float, "seed": int, "expected": str}
+_DRAWN: dict[str, type[Drawn]] = {"voxels": VoxelRun, "occupancy": OccupancyBox, "square": Square}
+_PLAIN = {
+    "version": int,
+    "description": str,
+    "proves": str,
+    "fwhm_mm": float,
+    "seed": int,
+    "expected": str,
+    "numbered_voxels": int,
+}
 _TUPLES = {"time_frames": float, "gates": float, "missing_slices": int, "doubled_slices": int}
 _CHOICES = {
     "transfer_syntax": tuple(TRANSFER_SYNTAXES),
     "instance_order": get_args(InstanceOrder),
+    "segmentation_type": get_args(SegmentationType),
 }
 _BODY_KEYS = {"background_suv", "uptakes", "spikes", "regions", "suv"}
-_KEYS = {"like", "grid", "header", "edits", "extras", "slope", *_PLAIN, *_TUPLES, *_CHOICES, *_BODY_KEYS}
+_KEYS = {
+    "like",
+    "grid",
+    "header",
+    "edits",
+    "extras",
+    "slope",
+    "ct",
+    "drawn",
+    *_PLAIN,
+    *_TUPLES,
+    *_CHOICES,
+    *_BODY_KEYS,
+}
 
 
 class DefinitionError(ValueError):
@@ -67,7 +94,10 @@ def parsed(name: str, document: Table) -> Definition:
             "extras": tuple(
                 _choice(name, "extras", extra, get_args(Extra)) for extra in document.get("extras", ())
             ),
+            "drawn": tuple(_drawn(name, table) for table in document.get("drawn", ())),
         }
+        if "ct" in document:
+            changes["ct"] = _ct(name, document, changes["grid"], changes["body"])
         changes |= {key: kind(document[key]) for key, kind in _PLAIN.items() if key in document}
         changes |= {key: tuple(map(kind, document[key])) for key, kind in _TUPLES.items() if key in document}
     except (TypeError, KeyError) as error:
@@ -78,7 +108,10 @@ def parsed(name: str, document: Table) -> Definition:
     if "slope" in document:
         slope = document["slope"]
         changes["slope"] = tuple(map(float, slope)) if isinstance(slope, list) else slope
-    return Definition(**changes)
+    try:
+        return Definition(**changes)
+    except ValueError as error:
+        raise DefinitionError(f"{name}: {error}") from error
 
 
 def _choice(name: str, key: str, value: Any, choices: Collection[str]) -> str:
@@ -160,7 +193,7 @@ def _body(name: str, document: Table) -> Body:
         if around is not None and around not in suvs:
             raise DefinitionError(f"{name}: {table['name']} lies within {around!r}, which is no uptake")
         outside_suv = background_suv if around is None else suvs[around]
-        shape = _shape(name, f"uptakes.{table['name']}", table, besides={"name", "suv", "within"})
+        shape = _shape(name, f"uptakes.{table['name']}", table, besides={"name", "suv", "within", "hu"})
         uptakes.append(
             Uptake(name=table["name"], shape=shape, contrast_suv=suvs[table["name"]] - outside_suv)
         )
@@ -179,9 +212,58 @@ def _body(name: str, document: Table) -> Body:
     )
 
 
+def _ct(name: str, document: Table, pet: ImageGrid, body: Body) -> CtScan:
+    """Return the CT: on the box of the PET in voxels of half the size in plane, unless it says otherwise."""
+    table = document["ct"]
+    _refuse_unknown(name, "ct", table, {"shape", "spacing_mm"})
+    slices, rows, columns = pet.shape
+    shape = _numbers(name, "ct.shape", table.get("shape", [slices, 2 * rows, 2 * columns]), count=3)
+    slice_mm, row_mm, column_mm = pet.spacing_mm
+    default_mm = [slice_mm, row_mm / 2.0, column_mm / 2.0]
+    spacing_mm = _numbers(name, "ct.spacing_mm", table.get("spacing_mm", default_mm), count=3)
+    middle = 0.5 * (pet.voxel_centre_mm(0, 0, 0) + pet.voxel_centre_mm(*(n - 1 for n in pet.shape)))
+    grid = ImageGrid.centred(
+        shape=(int(shape[0]), int(shape[1]), int(shape[2])),
+        spacing_mm=(spacing_mm[0], spacing_mm[1], spacing_mm[2]),
+        centre_mm=(float(middle[0]), float(middle[1]), float(middle[2])),
+        orientation=pet.orientation,
+    )
+    numbers = {table["name"]: table["hu"] for table in document.get("uptakes", []) if "hu" in table}
+    try:
+        tissues = tuple(Tissue(shape=u.shape, hu=int(numbers.get(u.name, WATER_HU))) for u in body.uptakes)
+    except ValueError as error:
+        raise DefinitionError(f"{name}: {error}") from error
+    return CtScan(grid=grid, tissues=tissues)
+
+
+def _drawn(name: str, table: Table) -> Drawn:
+    """Return a region that is given on the grid."""
+    kind = _choice(name, "drawn.kind", table.get("kind"), _DRAWN)
+    made = _DRAWN[kind]
+    _refuse_unknown(name, "drawn", table, {field.name for field in fields(made)} | {"kind"})
+    _require_file_name(name, table["name"])
+    values: Table = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in table.items()
+        if key != "kind"
+    }
+    for key in ("low_mm", "high_mm"):
+        if key in values:
+            values[key] = _numbers(name, f"drawn.{table['name']}.{key}", table[key], count=3)
+    if "drawing" in values:
+        _choice(name, f"drawn.{table['name']}.drawing", values["drawing"], get_args(Drawing))
+    _choice(name, f"drawn.{table['name']}.role", table.get("role", "lesion"), get_args(Role))
+    values["quoted"] = tuple(Quoted(**quoted) for quoted in table.get("quoted", ()))
+    return made(**values)
+
+
+def _require_file_name(name: str, region: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,62}", region):
+        raise DefinitionError(f"{name}: a region's name becomes a file name, and {region!r} is none")
+
+
 def _region(name: str, table: Table, shapes: Mapping[str, Shape]) -> Region:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,62}", table["name"]):
-        raise DefinitionError(f"{name}: a region's name becomes a file name, and {table['name']!r} is none")
+    _require_file_name(name, table["name"])
     role: Role = "background" if table.get("role") == "background" else "lesion"
     _choice(name, f"regions.{table['name']}.role", table.get("role", "lesion"), get_args(Role))
     source = table.get("of")

@@ -41,6 +41,11 @@ class SliceOfSeries:
     copy: int = 0
 
 
+def instance_uid(name: str, place: SliceOfSeries, *, kind: str) -> str:
+    """Return the SOP Instance UID of a slice of the series ``kind`` of a phantom."""
+    return uid(name, kind, f"{place.k}.{place.frame}.{place.gate}.{place.copy}")
+
+
 def date_text(at: datetime) -> str:
     """Return a DA value."""
     return at.strftime("%Y%m%d")
@@ -158,7 +163,7 @@ def put_slice(dataset: Dataset, definition: Definition, place: SliceOfSeries, *,
     acquired_at = header.acquired_at(recorded, frame=place.frame if header.acquisition_time_per_bed else 0)
     clock = time_text(acquired_at, fractional=header.vendor.fractional_seconds)
     dataset.SOPClassUID = PositronEmissionTomographyImageStorage
-    dataset.SOPInstanceUID = uid(definition.name, kind, f"{place.k}.{place.frame}.{place.gate}.{place.copy}")
+    dataset.SOPInstanceUID = instance_uid(definition.name, place, kind=kind)
     dataset.ImageType = ["ORIGINAL", "PRIMARY"]
     dataset.InstanceNumber = str(place.instance)
     dataset.AcquisitionDate = dataset.ContentDate = date_text(acquired_at)

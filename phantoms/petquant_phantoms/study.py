@@ -1,33 +1,32 @@
 """A study is the folder that a phantom becomes: DICOM, regions, truth and the hashes of all of them.
 
-``study/PT`` holds the series, ``rois`` the regions as NIfTI label maps, ``truth.json`` what must be measured
-and ``MANIFEST.sha256`` the hash of every file. The same definition gives the same bytes.
+``study`` holds the PET in ``PT``, the CT in ``CT``, and where the definition says so regions in ``SEG`` and
+``RTSTRUCT``; ``rois`` the regions in every form, ``truth.json`` what must be measured, ``MANIFEST.sha256``
+the hash of every file. The same definition gives the same bytes.
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import nibabel as nib
-import numpy as np
-
-from petquant_phantoms.body import region_mask
+from petquant_phantoms.ct_series import ct_datasets
 from petquant_phantoms.encoding import write_file
 from petquant_phantoms.pet_series import nac_datasets, pet_datasets, projection_dataset
-from petquant_phantoms.truth import truth_of
+from petquant_phantoms.region_files import forms_of, write_regions
+from petquant_phantoms.regions import groups_of
+from petquant_phantoms.truth_record import truth_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from numpy.typing import NDArray
     from pydicom.dataset import Dataset
 
     from petquant_phantoms.definition import Definition
+    from petquant_phantoms.regions import Group
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,8 @@ class Study:
     pet
         Folder of the PET series: ``root/study/PT``.
     lesions, labels
-        Label map of the lesions and the JSON of their names; None without lesions.
+        The lesions, as a label map unless they have no such form, and the JSON of the names of its labels;
+        None without.
     backgrounds
         Mask file of each background region, by name.
     truth
@@ -64,6 +64,22 @@ class Study:
             if entry["name"] == region:
                 return dict(entry["expected"])
         raise KeyError(f"no region {region!r} in phantom {self.truth['phantom']!r}")
+
+    def moved_to(self, root: Path) -> Study:
+        """Return the same study after its folder was moved."""
+
+        def moved(path: Path) -> Path:
+            return root / path.relative_to(self.root)
+
+        return Study(
+            root=root,
+            dicom=moved(self.dicom),
+            pet=moved(self.pet),
+            lesions=None if self.lesions is None else moved(self.lesions),
+            labels=None if self.labels is None else moved(self.labels),
+            backgrounds={name: moved(path) for name, path in self.backgrounds.items()},
+            truth=self.truth,
+        )
 
 
 def write_study(
@@ -88,21 +104,26 @@ def write_study(
     if "mip" in definition.extras:
         datasets.append(projection_dataset(definition))
     write_datasets(datasets, pet, transfer_syntax=definition.transfer_syntax)
+    write_datasets(ct_datasets(definition), dicom / "CT", transfer_syntax=definition.transfer_syntax)
     if "nac_series" in definition.extras:
         write_datasets(nac_datasets(definition), dicom / "PT_NAC", transfer_syntax=definition.transfer_syntax)
-    rois = root / "rois"
-    lesions, labels = _write_lesions(definition, rois)
-    backgrounds = _write_backgrounds(definition, rois)
-    truth = truth_of(definition)
+    write_regions(definition, root)
+    labels = _write_names(definition, root / "rois")
+    lesions = _lesions(definition)
+    truth = truth_record(definition)
     _write_json(root / "truth.json", truth)
     write_manifest(root)
     return Study(
         root=root,
         dicom=dicom,
         pet=pet,
-        lesions=lesions,
+        lesions=None if lesions is None else root / forms_of(definition, lesions)[0],
         labels=labels,
-        backgrounds=backgrounds,
+        backgrounds={
+            group.name: root / forms_of(definition, group)[0]
+            for group in groups_of(definition)
+            if group.name != "lesions"
+        },
         truth=truth,
     )
 
@@ -124,44 +145,18 @@ def write_datasets(
     return paths
 
 
-def lesion_labels(definition: Definition) -> NDArray[np.uint16]:
-    """Return the label map of the lesions [k, j, i], from 1; where two overlap the later one stands."""
-    labels = np.zeros(definition.grid.shape, dtype=np.uint16)
-    for label, region in enumerate(definition.body.lesions, start=1):
-        labels[region_mask(region, definition.grid)] = label
-    return labels
+def _write_names(definition: Definition, rois: Path) -> Path | None:
+    """Write the names of the labels of a label map; None where the lesions are no label map."""
+    lesions = _lesions(definition)
+    if lesions is None or lesions.is_contoured or lesions.overlaps or definition.numbered_voxels:
+        return None
+    path = rois / "labels.json"
+    _write_json(path, {str(region.label): region.name for region in lesions.regions})
+    return path
 
 
-def write_label_map(labels: NDArray[Any], path: Path, *, ras_affine: NDArray[np.float64]) -> None:
-    """Write integers [k, j, i] as NIfTI [i, j, k], with sform and qform and no clock in the bytes."""
-    make_image: Any = nib.nifti1.Nifti1Image
-    image = make_image(np.ascontiguousarray(labels.transpose(2, 1, 0)), ras_affine)
-    image.set_sform(ras_affine, code=1)
-    image.set_qform(ras_affine, code=1)
-    image.header.set_xyzt_units("mm")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = image.to_bytes()
-    path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
-
-
-def _write_lesions(definition: Definition, rois: Path) -> tuple[Path | None, Path | None]:
-    names = {str(label): region.name for label, region in enumerate(definition.body.lesions, start=1)}
-    if not names:
-        return None, None
-    path, names_path = rois / "lesions.nii.gz", rois / "labels.json"
-    write_label_map(lesion_labels(definition), path, ras_affine=definition.grid.ras_affine())
-    _write_json(names_path, names)
-    return path, names_path
-
-
-def _write_backgrounds(definition: Definition, rois: Path) -> dict[str, Path]:
-    written = {}
-    for region in definition.body.backgrounds:
-        path = rois / f"{region.name}.nii.gz"
-        mask = region_mask(region, definition.grid).astype(np.uint8)
-        write_label_map(mask, path, ras_affine=definition.grid.ras_affine())
-        written[region.name] = path
-    return written
+def _lesions(definition: Definition) -> Group | None:
+    return next((group for group in groups_of(definition) if group.name == "lesions"), None)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

@@ -28,11 +28,9 @@ REFUSED = 4
 
 
 def truth_of(definition: Definition) -> dict[str, Any]:
-    """Return the content of truth.json: phantom, conversion, series, regions and study."""
+    """Return what `truth_record` begins with: phantom, conversion, series, and the regions of the body."""
     header = definition.header
     first = frames(definition)[0]
-    regions = [_region(definition, region, first) for region in definition.body.regions]
-    lesions = [entry for entry in regions if entry["role"] == "lesion"]
     return {
         "phantom": definition.name,
         "version": definition.version,
@@ -46,12 +44,7 @@ def truth_of(definition: Definition) -> dict[str, Any]:
         },
         "suv": _conversion(definition, first),
         "series": _series(definition),
-        "regions": regions,
-        "study": {
-            "n_lesions": len(lesions),
-            "tmtv_ml": sum(entry["expected"]["mtv_ml"]["value"] for entry in lesions),
-            "ttlg_g": sum(entry["expected"]["tlg_g"]["value"] for entry in lesions),
-        },
+        "regions": [_region(definition, region, first) for region in definition.body.regions],
     }
 
 
@@ -87,12 +80,10 @@ def _region(definition: Definition, region: Region, frame: Frame) -> dict[str, A
         "name": region.name,
         "role": region.role,
         "label": definition.body.lesions.index(region) + 1 if is_lesion else 1,
-        "files": ["rois/lesions.nii.gz" if is_lesion else f"rois/{region.name}.nii.gz"],
         "center_lps_mm": list(region.shape.centre_mm),
         "volume_ml_true": region.shape.volume_ml,
         "basis": "grid_sum",
         "expected": expected_statistics(frame, mask, voxel_volume_ml=definition.grid.voxel_volume_ml),
-        "flags": [],
     }
 
 

@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from petquant_phantoms import TINY, ImageGrid, catalogue, lesion_labels, pet_datasets, write_datasets
-from petquant_phantoms.study import write_label_map
+from petquant_phantoms.label_maps import write_label_map
 from pydicom.uid import SecondaryCaptureImageStorage
 
 # TINY: 8 slices at z = -14, -10 ... 14 mm, 16 x 16 voxels of 4 mm from x = y = -30 mm
