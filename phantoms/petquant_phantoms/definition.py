@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
-from petquant_phantoms.body import Body, Region, Sphere, Uptake
+from petquant_phantoms.body import Body, Region, Sampling, Sphere, Uptake
+from petquant_phantoms.image import Gaussian, PointSpread
 from petquant_phantoms.image_grid import ImageGrid
+from petquant_phantoms.noise import Noise
 from petquant_phantoms.pet_header import PetHeader
 
 InstanceOrder = Literal["ascending", "descending", "shuffled"]
@@ -54,6 +56,12 @@ class Definition:
     ----------
     fwhm_mm
         Width of the point spread of the scanner; 0 leaves every shape sharp.
+    point_spread
+        Gaussians that are the point spread together, in place of ``fwhm_mm``; their weights sum to 1.
+    sampling
+        What a voxel shows: the SUV at its centre, or its mean.
+    noise
+        None leaves the image free of it; its seed is ``seed``.
     slope
         "per_slice", "global", or slopes that the slices take in turn; None leaves it to the dialect.
     transfer_syntax
@@ -77,6 +85,9 @@ class Definition:
     grid: ImageGrid = field(default_factory=ImageGrid)
     body: Body = TINY_BODY
     fwhm_mm: float = 0.0
+    point_spread: PointSpread = ()
+    sampling: Sampling = "point"
+    noise: Noise | None = None
     header: PetHeader = field(default_factory=PetHeader)
     slope: str | tuple[float, ...] | None = None
     transfer_syntax: str = "explicit"
@@ -89,6 +100,16 @@ class Definition:
     missing_slices: tuple[int, ...] = ()
     doubled_slices: tuple[int, ...] = ()
     extras: tuple[Extra, ...] = ()
+
+    def __post_init__(self) -> None:
+        total = sum(term.weight for term in self.gaussians)
+        if abs(total - 1.0) > 1e-12:
+            raise ValueError(f"the weights of a point spread must sum to 1, found {total:g}")
+
+    @property
+    def gaussians(self) -> PointSpread:
+        """The point spread as a sum of Gaussians."""
+        return self.point_spread or (Gaussian(fwhm_mm=self.fwhm_mm),)
 
     def with_header(self, **changes: Any) -> Self:
         """Return this phantom with another header, e.g. ``with_header(dialect="ge", weight_kg=80.0)``."""
