@@ -352,8 +352,8 @@ def _voxel_means(
     if fwhm_mm == 0.0:
         if not isinstance(shape, Sphere | Cylinder | Box) or not np.isin(np.abs(axes), (0.0, 1.0)).all():
             raise ValueError(
-                f"the exact part of a voxel in a sharp {type(shape).__name__} is known for spheres, cylinders "
-                "and boxes on a grid along the axes of the patient; give a point spread or sample points"
+                f"the exact part of a voxel in a sharp {type(shape).__name__} on this grid is unknown: it is "
+                "known for spheres, cylinders and boxes along the patient's axes; give a point spread"
             )
         return shape.fractions(points_mm, np.abs(axes.T @ np.array(grid.spacing_mm)))
     nodes, weights = np.polynomial.legendre.leggauss(GAUSS_POINTS)

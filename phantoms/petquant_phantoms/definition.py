@@ -73,6 +73,8 @@ class Definition:
     edits
         (DICOM keyword, text) pairs applied to every slice at the end; the text None removes the attribute.
         The text is written as it stands, however wrong.
+    frame_of_reference
+        Name of the phantom whose FrameOfReferenceUID this one shares; empty for one of its own.
     missing_slices, doubled_slices
         Slices that are left out; slices that appear twice with different voxels.
     extras
@@ -93,6 +95,7 @@ class Definition:
     transfer_syntax: str = "explicit"
     seed: int = 0
     expected: str = "ok"
+    frame_of_reference: str = ""
     instance_order: InstanceOrder = "ascending"
     time_frames: tuple[float, ...] = (1.0,)
     gates: tuple[float, ...] = (1.0,)

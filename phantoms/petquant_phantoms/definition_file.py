@@ -1,9 +1,10 @@
 """A definition file is a phantom written down as TOML: what is where, the header, deliberate faults.
 
 ``like = "other"`` takes another definition and changes it: tables are merged, everything else is replaced,
-and the table ``[suv]`` gives shapes another uptake by name. A shape ``within`` another adds the difference of
-the two: a wall or a shell is a shape within a larger one, with the outer SUV given again inside. ``hu`` is
-what a CT shows in a shape, ``point_spread`` a list of ``{ weight, fwhm_mm }``, ``[noise]`` as in `noise.Noise`.
+and the table ``[suv]`` gives shapes another uptake by name. A shape ``within`` another adds the difference
+of the two: a wall or a shell is a shape within a larger one, with the outer SUV given again inside. ``hu``
+is what a CT shows in a shape, ``point_spread`` a list of ``{ weight, fwhm_mm }``, ``[noise]`` as in
+`noise.Noise`.
 """
 
 from __future__ import annotations
@@ -52,7 +53,14 @@ _SHAPES: dict[str, type[Shape]] = {
     "iec_body": IecBody,
 }
 _VECTORS = {"centre_mm", "half_widths_mm", "semi_axes_mm", "normal"}
-_PLAIN = {"version": int, "description": str, "fwhm_mm": float, "seed": int, "expected": str}
+_PLAIN = {
+    "version": int,
+    "description": str,
+    "fwhm_mm": float,
+    "seed": int,
+    "expected": str,
+    "frame_of_reference": str,
+}
 _TUPLES = {"time_frames": float, "gates": float, "missing_slices": int, "doubled_slices": int}
 _CHOICES = {
     "transfer_syntax": tuple(TRANSFER_SYNTAXES),

@@ -1,8 +1,8 @@
 """The image is what a scanner makes of a body: blurred by its point spread, sampled in voxels, noisy.
 
-A point spread is a sum of Gaussians, ``sum w G(fwhm)`` with weights that sum to 1; a negative weight gives the
-overshoot at edges of a reconstruction that models resolution. Blurring is linear, so the image is the same sum
-of fields.
+A point spread is a sum of Gaussians, ``sum w G(fwhm)`` with weights that sum to 1; a negative weight gives
+the overshoot at edges of a reconstruction that models resolution. Blurring is linear, so the image is the
+same sum of fields.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def image_suv(definition: Definition) -> NDArray[np.float64]:
         definition.grid,
         definition.gaussians,
         definition.sampling,
-        definition.noise,
-        definition.seed,
+        noise=definition.noise,
+        seed=definition.seed,
     )
 
 
@@ -69,7 +69,7 @@ def _blurred(
 
 @lru_cache(maxsize=8)
 def _noisy(
-    body: Body, grid: ImageGrid, point_spread: PointSpread, sampling: Sampling, noise: Noise, seed: int
+    body: Body, grid: ImageGrid, point_spread: PointSpread, sampling: Sampling, *, noise: Noise, seed: int
 ) -> NDArray[np.float64]:
     made = factors(grid.shape, noise, spacing_mm=grid.spacing_mm, seed=seed)
     suv = np.asarray(_blurred(body, grid, point_spread, sampling) * made)

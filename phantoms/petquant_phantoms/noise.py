@@ -1,7 +1,7 @@
 """Noise is what repeated scans of the same body would differ by: correlated, and never negative.
 
-A white normal field is smoothed by a Gaussian whose kernel is renormalised to unit variance, and each value is
-taken through a Gaussian copula to a gamma distribution of mean 1 and standard deviation ``cv``, which
+A white normal field is smoothed by a Gaussian whose kernel is renormalised to unit variance, and each value
+is taken through a Gaussian copula to a gamma distribution of mean 1 and standard deviation ``cv``, which
 multiplies the noise-free SUV: ``gamma.ppf(norm.cdf(z), 1/cv^2, scale=cv^2)``. The seed stands in the
 definition, so that the same noise comes on every run.
 """

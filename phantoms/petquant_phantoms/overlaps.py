@@ -6,6 +6,7 @@ along the third axis, piece by piece between the places where its form changes. 
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Values = NDArray[np.float64]
+
+# Radius of a ball of 1 mL, the region of SUVpeak.
+PEAK_RADIUS_MM = (3000.0 / (4.0 * math.pi)) ** (1.0 / 3.0)
 
 NODES = 24  # of Gauss-Legendre on a piece; with z = middle - half cos(theta) no end of it is singular
 CHUNK = 4096  # boxes at once: 4096 x 17 pieces x 24 nodes of eight bytes are 13 MB

@@ -1,8 +1,8 @@
-"""Shapes whose blur has no closed form: ellipses, ellipsoids, and the cross-section of the IEC body phantom.
+"""Shapes whose blur has no closed form: ellipses, ellipsoids, and the section of the IEC body phantom.
 
-Across a row the blurred shape is a difference of two error functions; along the other axes it is integrated by
-Gauss-Legendre over the part of the shape within eight standard deviations of the point. The quadrature is good
-to 1e-9, and the tests hold it to brute force. Lengths are in mm, values as in `fields`.
+Across a row the blurred shape is a difference of two error functions; along the other axes it is integrated
+by Gauss-Legendre over the part of the shape within eight standard deviations of the point. The quadrature
+is good to 1e-9, and the tests hold it to brute force. Lengths are in mm, values as in `fields`.
 """
 
 from __future__ import annotations
