@@ -1,7 +1,7 @@
 """A recovery coefficient is the share of a sphere's contrast that survives the blur of the scanner.
 
-All are integrals of `fields.sphere`, for a sphere of unit contrast on zero background where nothing else is said;
-lengths in mm.
+All are integrals of `fields.sphere`; the sphere has unit contrast on zero background where nothing else
+is said. Lengths are in mm.
 """
 
 from __future__ import annotations
@@ -102,9 +102,9 @@ def in_background(*, radius_mm: float, point_spread: PointSpread, ratio: float) 
 
     Notes
     -----
-    ``S(r) = 1 + (ratio - 1) C(r)``. A50 is the mean of S inside the contour ``S = 1/2 (max + 1)``, the maximum
-    is taken over all r (with overshoot it lies near the rim), the peak is the mean in the ball of 1 mL at the
-    centre.
+    ``S(r) = 1 + (ratio - 1) C(r)``. A50 is the mean of S inside the contour ``S = 1/2 (max + 1)``, the
+    maximum is taken over all r (with overshoot it lies near the rim), the peak is the mean in the ball of
+    1 mL at the centre.
     """
 
     def image(r: float) -> float:

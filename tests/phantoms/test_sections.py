@@ -1,0 +1,84 @@
+"""Shapes without a closed form: against the closed forms they meet, and against brute force."""
+
+import math
+
+import numpy as np
+import pytest
+from petquant_phantoms import fields, sections
+from petquant_phantoms.body import Ellipsoid, EllipticCylinder, IecBody
+
+
+def shell_points(radius_mm, fwhm_mm, *, count=1500):
+    """Points scattered eight standard deviations to both sides of a spherical surface."""
+    rng = np.random.default_rng(7)
+    directions = rng.normal(size=(count, 3))
+    directions /= np.linalg.norm(directions, axis=1)[:, None]
+    return directions * (radius_mm + 8.0 * fields.sigma_mm(fwhm_mm) * rng.uniform(-1.0, 1.0, size=(count, 1)))
+
+
+@pytest.mark.parametrize("fwhm_mm", [3.0, 6.0, 16.0])
+@pytest.mark.parametrize("radius_mm", [4.0, 15.0, 40.0, 147.0])
+def test_a_round_ellipsoid_is_a_sphere_and_a_round_ellipse_a_disc(radius_mm, fwhm_mm):
+    points = shell_points(radius_mm, fwhm_mm)
+    ball = sections.ellipsoid(points, semi_axes_mm=(radius_mm,) * 3, fwhm_mm=fwhm_mm)
+    expected = fields.sphere(np.linalg.norm(points, axis=-1), radius_mm=radius_mm, fwhm_mm=fwhm_mm)
+    np.testing.assert_allclose(ball, expected, atol=1e-8)  # what the quadrature promises
+    x, y = points[:, 0], points[:, 1]
+    rows = sections.ellipse_rows(radius_mm, radius_mm)
+    disc = sections.section(x, y, rows=rows, fwhm_mm=fwhm_mm)
+    expected = fields.disc(np.hypot(x, y), radius_mm=radius_mm, fwhm_mm=fwhm_mm)
+    np.testing.assert_allclose(disc, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "at", [(0.0, 0.0, 0.0), (5.0, 0.0, 0.0), (2.0, 7.0, 3.0), (0.0, 0.0, 14.0), (6.0, 8.0, 1.0)]
+)
+def test_an_oblong_ellipsoid_is_what_brute_force_gives(at):
+    semi_axes_mm, s = (5.0, 9.0, 14.0), fields.sigma_mm(6.0)
+    step_mm = 0.1
+    axes = [np.arange(-a + 0.5 * step_mm, a, step_mm) for a in semi_axes_mm]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    inside = grid[((grid / np.array(semi_axes_mm)) ** 2).sum(axis=-1) <= 1.0]
+    kernel = np.exp(-((inside - np.array(at)) ** 2).sum(axis=-1) / (2.0 * s**2))
+    brute = kernel.sum() * step_mm**3 / ((2.0 * math.pi) ** 1.5 * s**3)
+    found = sections.ellipsoid(np.array([at]), semi_axes_mm=semi_axes_mm, fwhm_mm=6.0)
+    assert float(found[0]) == pytest.approx(brute, abs=5e-4)  # steps of 0.1 mm at the edge of the sum
+
+
+@pytest.mark.parametrize("at", [(0.0, -112.0), (120.0, 60.0), (146.0, 34.0), (0.0, 112.0), (135.0, 80.0)])
+def test_the_iec_body_is_what_brute_force_gives(at):
+    s, step_mm = fields.sigma_mm(8.0), 0.1
+    x = np.arange(at[0] - 30.0, at[0] + 30.0, step_mm)
+    y = np.arange(at[1] - 30.0, at[1] + 30.0, step_mm)
+    across, down = np.meshgrid(x, y)
+    # a half-disc of 147 mm in front of y = 35 mm; behind it a rectangle with corners of 77 mm
+    front = (down <= 35.0) & (np.hypot(across, down - 35.0) <= 147.0)
+    corner = np.hypot(np.maximum(np.abs(across) - 70.0, 0.0), down - 35.0) <= 77.0
+    inside = front | ((down > 35.0) & corner)
+    kernel = np.exp(-((across - at[0]) ** 2 + (down - at[1]) ** 2) / (2.0 * s**2))
+    brute = (inside * kernel).sum() * step_mm**2 / (2.0 * math.pi * s**2)
+    found = sections.section(np.array([at[0]]), np.array([at[1]]), rows=sections.IEC_ROWS, fwhm_mm=8.0)
+    assert float(found[0]) == pytest.approx(brute, abs=2e-3)  # steps of 0.1 mm along a straight edge
+
+
+def test_the_iec_body_has_the_published_cross_section():
+    assert pytest.approx(54036.0, abs=1.0) == sections.IEC_AREA_MM2  # 540.36 cm2
+    body = IecBody(centre_mm=(0.0, 0.0, 0.0), half_length_mm=97.0)
+    assert body.volume_ml == pytest.approx(540.36 * 19.4, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        Ellipsoid(centre_mm=(1.0, -2.0, 3.0), semi_axes_mm=(9.0, 12.0, 7.0)),
+        EllipticCylinder(
+            centre_mm=(1.0, -2.0, 3.0), half_width_mm=12.0, half_height_mm=8.0, half_length_mm=9.0
+        ),
+    ],
+)
+def test_blur_keeps_the_volume(shape):
+    axis = np.arange(-40.0, 40.0, 1.0)
+    points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)
+    total_ml = shape.field(points, fwhm_mm=6.0).sum() / 1000.0
+    # sampling a blur of s = 2.5 mm every 1 mm leaves exp(-2 pi^2 2.5^2) of the sum uncertain
+    assert total_ml == pytest.approx(shape.volume_ml, rel=1e-8)
