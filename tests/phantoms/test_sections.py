@@ -45,11 +45,11 @@ def test_an_oblong_ellipsoid_is_what_brute_force_gives(at):
     assert float(found[0]) == pytest.approx(brute, abs=5e-4)  # steps of 0.1 mm at the edge of the sum
 
 
-@pytest.mark.parametrize("at", [(0.0, -112.0), (120.0, 60.0), (146.0, 34.0), (0.0, 112.0), (135.0, 80.0)])
+@pytest.mark.parametrize("at", [(120.0, 60.0), (146.0, 34.0), (0.0, 112.0), (135.0, 80.0), (60.0, 111.0)])
 def test_the_iec_body_is_what_brute_force_gives(at):
     s, step_mm = fields.sigma_mm(8.0), 0.1
-    x = np.arange(at[0] - 30.0, at[0] + 30.0, step_mm)
-    y = np.arange(at[1] - 30.0, at[1] + 30.0, step_mm)
+    offsets = np.arange(-30.0 + 0.5 * step_mm, 30.0, step_mm)  # no sample lies on a straight edge
+    x, y = at[0] + offsets, at[1] + offsets
     across, down = np.meshgrid(x, y)
     # a half-disc of 147 mm in front of y = 35 mm; behind it a rectangle with corners of 77 mm
     front = (down <= 35.0) & (np.hypot(across, down - 35.0) <= 147.0)
@@ -58,7 +58,16 @@ def test_the_iec_body_is_what_brute_force_gives(at):
     kernel = np.exp(-((across - at[0]) ** 2 + (down - at[1]) ** 2) / (2.0 * s**2))
     brute = (inside * kernel).sum() * step_mm**2 / (2.0 * math.pi * s**2)
     found = sections.section(np.array([at[0]]), np.array([at[1]]), rows=sections.IEC_ROWS, fwhm_mm=8.0)
-    assert float(found[0]) == pytest.approx(brute, abs=2e-3)  # steps of 0.1 mm along a straight edge
+    assert float(found[0]) == pytest.approx(brute, abs=5e-4)  # steps of 0.1 mm along a curved edge
+
+
+def test_the_front_of_the_iec_body_is_a_disc_of_147_mm():
+    angles = np.linspace(np.radians(200.0), np.radians(340.0), 200)  # in front, more than 8 s from the chord
+    radii = np.linspace(120.0, 170.0, 200)
+    x, y = radii * np.cos(angles), radii * np.sin(angles)
+    found = sections.section(x, y + 35.0, rows=sections.IEC_ROWS, fwhm_mm=8.0)
+    expected = fields.disc(radii, radius_mm=147.0, fwhm_mm=8.0)
+    np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
 def test_the_iec_body_has_the_published_cross_section():
