@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from petquant_phantoms import fields
+from petquant_phantoms import fields, overlaps, sections
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from petquant_phantoms.image_grid import ImageGrid, Vector
 
 Role = Literal["lesion", "background"]
+Sampling = Literal["point", "voxel_mean"]
+
+GAUSS_POINTS = 6  # an axis, for the mean of a blurred field over a voxel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,12 @@ class Sphere:
         """Return the blurred shape of unit contrast at points of shape (..., 3)."""
         distance_mm = np.linalg.norm(points_mm - np.array(self.centre_mm), axis=-1)
         return fields.sphere(distance_mm, radius_mm=self.radius_mm, fwhm_mm=fwhm_mm)
+
+    def fractions(self, points_mm: NDArray[np.float64], size_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return which part of each voxel, a box of ``size_mm`` round its centre, the sharp shape fills."""
+        low = points_mm.reshape(-1, 3) - np.array(self.centre_mm) - 0.5 * size_mm
+        volumes = overlaps.ball_in_box(low, low + size_mm, radius_mm=self.radius_mm)
+        return np.asarray((volumes / np.prod(size_mm)).reshape(points_mm.shape[:-1]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +80,14 @@ class Cylinder:
         radial = fields.disc(across_mm, radius_mm=self.radius_mm, fwhm_mm=fwhm_mm)
         return radial * fields.slab(from_centre[..., 2], half_width_mm=self.half_length_mm, fwhm_mm=fwhm_mm)
 
+    def fractions(self, points_mm: NDArray[np.float64], size_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return which part of each voxel, a box of ``size_mm`` round its centre, the sharp shape fills."""
+        from_centre = points_mm - np.array(self.centre_mm)
+        low = from_centre[..., :2] - 0.5 * size_mm[:2]
+        area = overlaps.disc_in_rectangle(low, low + size_mm[:2], radius_mm=self.radius_mm)
+        across = area / (size_mm[0] * size_mm[1])
+        return np.asarray(across * _covered(from_centre[..., 2], self.half_length_mm, size_mm[2]))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
@@ -97,17 +114,149 @@ class Box:
             product *= fields.slab(from_centre[..., axis], half_width_mm=half_width_mm, fwhm_mm=fwhm_mm)
         return product
 
+    def fractions(self, points_mm: NDArray[np.float64], size_mm: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return which part of each voxel, a box of ``size_mm`` round its centre, the sharp shape fills."""
+        from_centre = points_mm - np.array(self.centre_mm)
+        product = np.ones(from_centre.shape[:-1])
+        for axis, half_width_mm in enumerate(self.half_widths_mm):
+            product *= _covered(from_centre[..., axis], half_width_mm, size_mm[axis])
+        return product
 
-Shape = Sphere | Cylinder | Box
+
+def _covered(offset_mm: NDArray[np.float64], half_width_mm: float, size_mm: float) -> NDArray[np.float64]:
+    """Return which part of an interval of length ``size_mm`` round each offset lies within the half-width."""
+    high = np.minimum(offset_mm + 0.5 * size_mm, half_width_mm)
+    low = np.maximum(offset_mm - 0.5 * size_mm, -half_width_mm)
+    return np.asarray(np.maximum(high - low, 0.0) / size_mm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HalfSpace:
+    """Everything on one side of a plane: the side that the unit vector ``normal`` points to."""
+
+    centre_mm: Vector
+    normal: Vector
+
+    def __post_init__(self) -> None:
+        if abs(math.hypot(*self.normal) - 1.0) > 1e-9:
+            raise ValueError(f"the normal of a half-space must have length 1, found {self.normal}")
+
+    @property
+    def volume_ml(self) -> float:
+        """Volume: without bounds."""
+        return math.inf
+
+    @property
+    def outer_radius_mm(self) -> float:
+        """Radius of the ball round the centre that holds the shape: without bounds."""
+        return math.inf
+
+    def field(self, points_mm: NDArray[np.float64], *, fwhm_mm: float) -> NDArray[np.float64]:
+        """Return the blurred shape of unit contrast at points of shape (..., 3)."""
+        depth_mm = (points_mm - np.array(self.centre_mm)) @ np.array(self.normal)
+        return fields.half_space(depth_mm, fwhm_mm=fwhm_mm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ellipsoid:
+    """An ellipsoid with its axes along those of the patient; its blur is a quadrature (`sections`)."""
+
+    centre_mm: Vector
+    semi_axes_mm: Vector
+
+    @property
+    def volume_ml(self) -> float:
+        """Volume, ``4/3 pi a b c``."""
+        return 4.0 / 3.0 * math.pi * math.prod(self.semi_axes_mm) / 1000.0
+
+    @property
+    def outer_radius_mm(self) -> float:
+        """Radius of the ball round the centre that holds the shape."""
+        return max(self.semi_axes_mm)
+
+    def field(self, points_mm: NDArray[np.float64], *, fwhm_mm: float) -> NDArray[np.float64]:
+        """Return the blurred shape of unit contrast at points of shape (..., 3)."""
+        from_centre = points_mm - np.array(self.centre_mm)
+        return sections.ellipsoid(from_centre, semi_axes_mm=self.semi_axes_mm, fwhm_mm=fwhm_mm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EllipticCylinder:
+    """An elliptic cylinder along the axis of the patient; its blur is a quadrature (`sections`)."""
+
+    centre_mm: Vector
+    half_width_mm: float
+    half_height_mm: float
+    half_length_mm: float
+
+    @property
+    def volume_ml(self) -> float:
+        """Volume, ``pi a b L``."""
+        return 2.0 * math.pi * self.half_width_mm * self.half_height_mm * self.half_length_mm / 1000.0
+
+    @property
+    def outer_radius_mm(self) -> float:
+        """Radius of the ball round the centre that holds the shape."""
+        return math.hypot(max(self.half_width_mm, self.half_height_mm), self.half_length_mm)
+
+    def field(self, points_mm: NDArray[np.float64], *, fwhm_mm: float) -> NDArray[np.float64]:
+        """Return the blurred shape of unit contrast at points of shape (..., 3)."""
+        rows = sections.ellipse_rows(self.half_width_mm, self.half_height_mm)
+        return _prism(points_mm - np.array(self.centre_mm), rows, self.half_length_mm, fwhm_mm)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IecBody:
+    """The interior of the IEC body phantom, the half-disc in front; ``centre_mm`` is the middle of its box.
+
+    A half-disc of radius 147 mm over a rectangle whose lower corners have a radius of 77 mm (OpenGATE
+    ``contrib/phantoms/nemaiec.py``); the circle of the spheres is centred on it.
+    """
+
+    centre_mm: Vector
+    half_length_mm: float
+
+    @property
+    def volume_ml(self) -> float:
+        """Volume, cross-section times length."""
+        return 2.0 * sections.IEC_AREA_MM2 * self.half_length_mm / 1000.0
+
+    @property
+    def outer_radius_mm(self) -> float:
+        """Radius of the ball round the centre that holds the shape."""
+        return math.hypot(sections.IEC_RADIUS_MM + sections.IEC_CENTRE_ABOVE_CHORD_MM, self.half_length_mm)
+
+    def field(self, points_mm: NDArray[np.float64], *, fwhm_mm: float) -> NDArray[np.float64]:
+        """Return the blurred shape of unit contrast at points of shape (..., 3)."""
+        from_centre = points_mm - np.array(self.centre_mm)
+        return _prism(from_centre, sections.IEC_ROWS, self.half_length_mm, fwhm_mm)
+
+
+def _prism(
+    from_centre: NDArray[np.float64],
+    rows: tuple[sections.Rows, ...],
+    half_length_mm: float,
+    fwhm_mm: float,
+) -> NDArray[np.float64]:
+    across = sections.section(from_centre[..., 0], from_centre[..., 1], rows=rows, fwhm_mm=fwhm_mm)
+    along = fields.slab(from_centre[..., 2], half_width_mm=half_length_mm, fwhm_mm=fwhm_mm)
+    return np.asarray(across * along)
+
+
+Shape = Sphere | Cylinder | Box | HalfSpace | Ellipsoid | EllipticCylinder | IecBody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uptake:
-    """A shape and what it adds to the SUV inside it."""
+    """A shape and what it adds to the SUV inside it.
+
+    ``hu`` is what a CT shows inside the shape, in HU, whatever lies beneath it; None leaves that as it is.
+    """
 
     name: str
     shape: Shape
     contrast_suv: float
+    hu: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,19 +303,66 @@ class Body:
 
 
 @lru_cache(maxsize=64)
-def suv_field(body: Body, grid: ImageGrid, *, fwhm_mm: float) -> NDArray[np.float64]:
-    """Return the SUV at every voxel centre, float64 [k, j, i], read-only: computed once per body and grid."""
+def suv_field(
+    body: Body, grid: ImageGrid, *, fwhm_mm: float, sampling: Sampling = "point"
+) -> NDArray[np.float64]:
+    """Return the SUV of every voxel, float64 [k, j, i], read-only: computed once per body and grid.
+
+    Parameters
+    ----------
+    body, grid
+        What is where, and where it is sampled.
+    fwhm_mm
+        Width of a Gaussian point spread.
+    sampling
+        "point": the value at the voxel centre; "voxel_mean": the mean over the voxel, by 6 x 6 x 6 Gauss
+        points, or exactly where the shapes are sharp.
+
+    Raises
+    ------
+    ValueError
+        If a sharp shape has no exact mean over the voxels of this grid.
+    """
     points_mm = grid.voxel_centres_mm()
     suv = np.full(grid.shape, body.background_suv)
+    half_diagonal_mm = 0.5 * math.hypot(*grid.spacing_mm)
     for uptake in body.uptakes:
         shape = uptake.shape
-        reach_mm = shape.outer_radius_mm + fields.REACH_IN_SIGMAS * fields.sigma_mm(fwhm_mm)
+        reach_mm = (
+            shape.outer_radius_mm + fields.REACH_IN_SIGMAS * fields.sigma_mm(fwhm_mm) + half_diagonal_mm
+        )
         near = ((points_mm - np.array(shape.centre_mm)) ** 2).sum(axis=-1) <= reach_mm**2
-        suv[near] += uptake.contrast_suv * shape.field(points_mm[near], fwhm_mm=fwhm_mm)
+        values = (
+            shape.field(points_mm[near], fwhm_mm=fwhm_mm)
+            if sampling == "point"
+            else _voxel_means(shape, points_mm[near], grid, fwhm_mm)
+        )
+        suv[near] += uptake.contrast_suv * values
     for spike in body.spikes:
         suv[spike.voxel] = spike.suv
     suv.flags.writeable = False
     return suv
+
+
+def _voxel_means(
+    shape: Shape, points_mm: NDArray[np.float64], grid: ImageGrid, fwhm_mm: float
+) -> NDArray[np.float64]:
+    """Return the means of a field over voxels round points (n, 3)."""
+    axes = np.stack([grid.normal, grid.along_rows, grid.along_columns])
+    if fwhm_mm == 0.0:
+        if not isinstance(shape, Sphere | Cylinder | Box) or not np.isin(np.abs(axes), (0.0, 1.0)).all():
+            raise ValueError(
+                f"the exact part of a voxel in a sharp {type(shape).__name__} on this grid is unknown: it is "
+                "known for spheres, cylinders and boxes along the patient's axes; give a point spread"
+            )
+        return shape.fractions(points_mm, np.abs(axes.T @ np.array(grid.spacing_mm)))
+    nodes, weights = np.polynomial.legendre.leggauss(GAUSS_POINTS)
+    steps = 0.5 * np.array(grid.spacing_mm)[:, None] * axes
+    means = np.zeros(points_mm.shape[:-1])
+    for index in np.ndindex((GAUSS_POINTS,) * 3):
+        weight = float(np.prod(weights[list(index)])) / 8.0
+        means += weight * shape.field(points_mm + nodes[list(index)] @ steps, fwhm_mm=fwhm_mm)
+    return means
 
 
 @lru_cache(maxsize=256)

@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
-from petquant_phantoms.body import Body, Region, Sphere, Uptake
+from petquant_phantoms.body import Body, Region, Sampling, Sphere, Uptake
 from petquant_phantoms.ct_series import CtScan
 from petquant_phantoms.drawn_regions import OccupancyBox, VoxelRun
+from petquant_phantoms.image import Gaussian, PointSpread
 from petquant_phantoms.image_grid import ImageGrid
+from petquant_phantoms.noise import Noise
 from petquant_phantoms.pet_header import PetHeader
 from petquant_phantoms.segmentation import SegmentationType
 from petquant_phantoms.squares import Square
@@ -63,6 +65,12 @@ class Definition:
         What a reader that finds its truth has shown.
     fwhm_mm
         Width of the point spread of the scanner; 0 leaves every shape sharp.
+    point_spread
+        Gaussians that are the point spread together, in place of ``fwhm_mm``; their weights sum to 1.
+    sampling
+        What a voxel shows: the SUV at its centre, or its mean.
+    noise
+        None leaves the image free of it; its seed is ``seed``.
     slope
         "per_slice", "global", or slopes that the slices take in turn; None leaves it to the dialect.
     transfer_syntax
@@ -74,6 +82,8 @@ class Definition:
     edits
         (DICOM keyword, text) pairs applied to every slice at the end; the text None removes the attribute.
         The text is written as it stands, however wrong.
+    frame_of_reference
+        Name of the phantom whose FrameOfReferenceUID this one shares; empty for one of its own.
     missing_slices, doubled_slices
         Slices that are left out; slices that appear twice with different voxels.
     extras
@@ -96,11 +106,15 @@ class Definition:
     grid: ImageGrid = field(default_factory=ImageGrid)
     body: Body = TINY_BODY
     fwhm_mm: float = 0.0
+    point_spread: PointSpread = ()
+    sampling: Sampling = "point"
+    noise: Noise | None = None
     header: PetHeader = field(default_factory=PetHeader)
     slope: str | tuple[float, ...] | None = None
     transfer_syntax: str = "explicit"
     seed: int = 0
     expected: str = "ok"
+    frame_of_reference: str = ""
     instance_order: InstanceOrder = "ascending"
     time_frames: tuple[float, ...] = (1.0,)
     gates: tuple[float, ...] = (1.0,)
@@ -118,6 +132,14 @@ class Definition:
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"region names must differ: {', '.join(repeated)}")
+        total = sum(term.weight for term in self.gaussians)
+        if abs(total - 1.0) > 1e-12:
+            raise ValueError(f"the weights of a point spread must sum to 1, found {total:g}")
+
+    @property
+    def gaussians(self) -> PointSpread:
+        """The point spread as a sum of Gaussians."""
+        return self.point_spread or (Gaussian(fwhm_mm=self.fwhm_mm),)
 
     def with_header(self, **changes: Any) -> Self:
         """Return this phantom with another header, e.g. ``with_header(dialect="ge", weight_kg=80.0)``."""

@@ -1,8 +1,10 @@
 """A definition file is a phantom written down as TOML: what is where, the header, deliberate faults.
 
 ``like = "other"`` takes another definition and changes it: tables are merged, everything else is replaced,
-and the table ``[suv]`` gives shapes another uptake by name. A shape ``within`` another adds the difference of
-the two.
+and the table ``[suv]`` gives shapes another uptake by name. A shape ``within`` another adds the difference
+of the two: a wall or a shell is a shape within a larger one, with the outer SUV given again inside. ``hu``
+is what a CT shows in a shape, ``point_spread`` a list of ``{ weight, fwhm_mm }``, ``[noise]`` as in
+`noise.Noise`.
 """
 
 from __future__ import annotations
@@ -12,12 +14,29 @@ from dataclasses import fields, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
-from petquant_phantoms.body import Body, Box, Cylinder, Region, Role, Shape, Sphere, Spike, Uptake
+from petquant_phantoms.body import (
+    Body,
+    Box,
+    Cylinder,
+    Ellipsoid,
+    EllipticCylinder,
+    HalfSpace,
+    IecBody,
+    Region,
+    Role,
+    Sampling,
+    Shape,
+    Sphere,
+    Spike,
+    Uptake,
+)
 from petquant_phantoms.ct_series import WATER_HU, CtScan, Tissue
 from petquant_phantoms.definition import Definition, Drawn, Extra, InstanceOrder
 from petquant_phantoms.drawn_regions import OccupancyBox, Quoted, VoxelRun
 from petquant_phantoms.encoding import TRANSFER_SYNTAXES
+from petquant_phantoms.image import Gaussian
 from petquant_phantoms.image_grid import ImageGrid
+from petquant_phantoms.noise import Marginal, Noise
 from petquant_phantoms.pet_header import Bed, PetHeader
 from petquant_phantoms.radiopharmaceuticals import RADIOPHARMACEUTICALS
 from petquant_phantoms.segmentation import SegmentationType
@@ -28,7 +47,16 @@ if TYPE_CHECKING:
 
 Table = dict[str, Any]
 
-_SHAPES: dict[str, type[Sphere | Cylinder | Box]] = {"sphere": Sphere, "cylinder": Cylinder, "box": Box}
+_SHAPES: dict[str, type[Shape]] = {
+    "sphere": Sphere,
+    "cylinder": Cylinder,
+    "box": Box,
+    "half_space": HalfSpace,
+    "ellipsoid": Ellipsoid,
+    "elliptic_cylinder": EllipticCylinder,
+    "iec_body": IecBody,
+}
+_VECTORS = {"centre_mm", "half_widths_mm", "semi_axes_mm", "normal"}
 _DRAWN: dict[str, type[Drawn]] = {"voxels": VoxelRun, "occupancy": OccupancyBox, "square": Square}
 _PLAIN = {
     "version": int,
@@ -37,6 +65,7 @@ _PLAIN = {
     "fwhm_mm": float,
     "seed": int,
     "expected": str,
+    "frame_of_reference": str,
     "numbered_voxels": int,
 }
 _TUPLES = {"time_frames": float, "gates": float, "missing_slices": int, "doubled_slices": int}
@@ -44,8 +73,10 @@ _CHOICES = {
     "transfer_syntax": tuple(TRANSFER_SYNTAXES),
     "instance_order": get_args(InstanceOrder),
     "segmentation_type": get_args(SegmentationType),
+    "sampling": get_args(Sampling),
 }
 _BODY_KEYS = {"background_suv", "uptakes", "spikes", "regions", "suv"}
+_IMAGE_KEYS = {"point_spread", "noise"}
 _KEYS = {
     "like",
     "grid",
@@ -55,6 +86,7 @@ _KEYS = {
     "slope",
     "ct",
     "drawn",
+    *_IMAGE_KEYS,
     *_PLAIN,
     *_TUPLES,
     *_CHOICES,
@@ -98,6 +130,7 @@ def parsed(name: str, document: Table) -> Definition:
         }
         if "ct" in document:
             changes["ct"] = _ct(name, document, changes["grid"], changes["body"])
+        changes |= _image(name, document)
         changes |= {key: kind(document[key]) for key, kind in _PLAIN.items() if key in document}
         changes |= {key: tuple(map(kind, document[key])) for key, kind in _TUPLES.items() if key in document}
     except (TypeError, KeyError) as error:
@@ -112,6 +145,27 @@ def parsed(name: str, document: Table) -> Definition:
         return Definition(**changes)
     except ValueError as error:
         raise DefinitionError(f"{name}: {error}") from error
+
+
+def _image(name: str, document: Table) -> Table:
+    """Return what a document says of point spread and noise."""
+    changes: Table = {}
+    if "point_spread" in document:
+        for table in document["point_spread"]:
+            _refuse_unknown(name, "point_spread", table, {"weight", "fwhm_mm"})
+        changes["point_spread"] = tuple(
+            Gaussian(weight=float(table["weight"]), fwhm_mm=float(table["fwhm_mm"]))
+            for table in document["point_spread"]
+        )
+    if "noise" in document:
+        table = document["noise"]
+        _refuse_unknown(name, "noise", table, {field.name for field in fields(Noise)})
+        marginal = _choice(name, "noise.marginal", table.get("marginal", "gamma"), get_args(Marginal))
+        try:
+            changes["noise"] = Noise(**{**table, "marginal": marginal})
+        except ValueError as error:
+            raise DefinitionError(f"{name}: {error}") from error
+    return changes
 
 
 def _choice(name: str, key: str, value: Any, choices: Collection[str]) -> str:
@@ -173,11 +227,13 @@ def _shape(name: str, place: str, table: Table, *, besides: set[str]) -> Shape:
         raise DefinitionError(f"{name}: a {kind} needs {', '.join(missing)} in [{place}]")
     values: Table = {}
     for key in wanted:
-        is_vector = key in {"centre_mm", "half_widths_mm"}
         values[key] = (
-            _numbers(name, f"{place}.{key}", table[key], count=3) if is_vector else float(table[key])
+            _numbers(name, f"{place}.{key}", table[key], count=3) if key in _VECTORS else float(table[key])
         )
-    return made(**values)
+    try:
+        return made(**values)
+    except ValueError as error:
+        raise DefinitionError(f"{name}: {error}") from error
 
 
 def _body(name: str, document: Table) -> Body:
@@ -195,7 +251,12 @@ def _body(name: str, document: Table) -> Body:
         outside_suv = background_suv if around is None else suvs[around]
         shape = _shape(name, f"uptakes.{table['name']}", table, besides={"name", "suv", "within", "hu"})
         uptakes.append(
-            Uptake(name=table["name"], shape=shape, contrast_suv=suvs[table["name"]] - outside_suv)
+            Uptake(
+                name=table["name"],
+                shape=shape,
+                contrast_suv=suvs[table["name"]] - outside_suv,
+                hu=float(table["hu"]) if "hu" in table else None,
+            )
         )
     if not tables:
         return Definition().body
@@ -228,9 +289,10 @@ def _ct(name: str, document: Table, pet: ImageGrid, body: Body) -> CtScan:
         centre_mm=(float(middle[0]), float(middle[1]), float(middle[2])),
         orientation=pet.orientation,
     )
-    numbers = {table["name"]: table["hu"] for table in document.get("uptakes", []) if "hu" in table}
     try:
-        tissues = tuple(Tissue(shape=u.shape, hu=int(numbers.get(u.name, WATER_HU))) for u in body.uptakes)
+        tissues = tuple(
+            Tissue(shape=u.shape, hu=int(WATER_HU if u.hu is None else u.hu)) for u in body.uptakes
+        )
     except ValueError as error:
         raise DefinitionError(f"{name}: {error}") from error
     return CtScan(grid=grid, tissues=tissues)
@@ -269,10 +331,13 @@ def _region(name: str, table: Table, shapes: Mapping[str, Shape]) -> Region:
     source = table.get("of")
     if source is None:
         shape = _shape(name, f"regions.{table['name']}", table, besides={"name", "role"})
-        return Region(name=table["name"], shape=shape, role=role)
-    if source not in shapes:
+    elif source not in shapes:
         raise DefinitionError(f"{name}: region {table['name']} is of {source!r}, which is no uptake")
-    return Region(name=table["name"], shape=shapes[source], role=role)
+    else:
+        shape = shapes[source]
+    if isinstance(shape, HalfSpace):
+        raise DefinitionError(f"{name}: region {table['name']} has no bounds: give a closed shape")
+    return Region(name=table["name"], shape=shape, role=role)
 
 
 def _header(name: str, table: Table) -> PetHeader:

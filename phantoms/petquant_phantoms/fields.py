@@ -122,3 +122,23 @@ def slab(offset_mm: ArrayLike, *, half_width_mm: float, fwhm_mm: float) -> Field
         return (np.abs(x) <= half_width_mm).astype(np.float64)
     width = math.sqrt(2.0) * sigma_mm(fwhm_mm)
     return np.asarray(0.5 * (erf((half_width_mm + x) / width) + erf((half_width_mm - x) / width)))
+
+
+def half_space(depth_mm: ArrayLike, *, fwhm_mm: float) -> Field:
+    """Return the profile of a blurred half-space of unit contrast.
+
+    Parameters
+    ----------
+    depth_mm
+        Signed distance of each point from the plane, positive inside.
+    fwhm_mm
+        As for `sphere`.
+
+    Notes
+    -----
+    ``1/2 [1 + erf(x/(sqrt2 s))]``.
+    """
+    x = np.asarray(depth_mm, dtype=np.float64)
+    if fwhm_mm == 0.0:
+        return (x >= 0.0).astype(np.float64)
+    return np.asarray(0.5 * (1.0 + erf(x / (math.sqrt(2.0) * sigma_mm(fwhm_mm)))))

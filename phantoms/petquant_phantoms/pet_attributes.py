@@ -95,7 +95,7 @@ def put_study_and_series(dataset: Dataset, definition: Definition, *, kind: str,
     dataset.SeriesNumber = str(number)
     dataset.SeriesDescription = header.series_description
     dataset.BodyPartExamined = "WHOLEBODY"
-    dataset.FrameOfReferenceUID = uid(name, "frame of reference")
+    dataset.FrameOfReferenceUID = uid(definition.frame_of_reference or name, "frame of reference")
     dataset.PositionReferenceIndicator = ""
     dataset.Manufacturer = header.vendor.manufacturer
     dataset.ManufacturerModelName = header.vendor.model

@@ -9,8 +9,8 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from petquant_phantoms import pet_attributes as attributes
-from petquant_phantoms.body import suv_field
 from petquant_phantoms.encoding import write_text
+from petquant_phantoms.image import image_suv
 from petquant_phantoms.pet_attributes import SliceOfSeries
 from petquant_phantoms.quantisation import StoredVolume, quantise
 from petquant_phantoms.uids import uid
@@ -45,7 +45,7 @@ class Frame:
 def frames(definition: Definition) -> list[Frame]:
     """Return every time frame and gate of a phantom; the first holds the SUV of its body as it stands."""
     grid, header = definition.grid, definition.header
-    suv = suv_field(definition.body, grid, fwhm_mm=definition.fwhm_mm)
+    suv = image_suv(definition)
     beds = [header.bed_of_slice(k, n_slices=grid.shape[0]) for k in range(grid.shape[0])]
     made = []
     for frame, in_frame in enumerate(definition.time_frames):

@@ -1,19 +1,24 @@
 """A recovery coefficient is the share of a sphere's contrast that survives the blur of the scanner.
 
-All are integrals of `fields.sphere` for a sphere of unit contrast on zero background; lengths in mm.
+All are integrals of `fields.sphere`; the sphere has unit contrast on zero background where nothing else
+is said. Lengths are in mm.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import numpy as np
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
 from petquant_phantoms.fields import sigma_mm, sphere
+from petquant_phantoms.overlaps import PEAK_RADIUS_MM
 
-# Radius of a sphere of 1 mL, (3000 / (4 pi))^(1/3) mm: the region of SUVpeak.
-PEAK_RADIUS_MM = (3000.0 / (4.0 * math.pi)) ** (1.0 / 3.0)
+if TYPE_CHECKING:
+    from petquant_phantoms.image import PointSpread
 
 
 def at_centre(*, radius_mm: float, fwhm_mm: float) -> float:
@@ -72,3 +77,53 @@ def isocontour_volume_ratio(*, radius_mm: float, fwhm_mm: float, threshold: floa
         lambda r: float(sphere(r, radius_mm=radius_mm, fwhm_mm=fwhm_mm)) - level, 0.0, outside_mm, xtol=1e-12
     )
     return (float(contour_mm) / radius_mm) ** 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SphereRecoveries:
+    """What EARL measures of a sphere, each over the true activity of the sphere: background counts."""
+
+    a50: float
+    maximum: float
+    peak: float
+
+
+def in_background(*, radius_mm: float, point_spread: PointSpread, ratio: float) -> SphereRecoveries:
+    """Return the recoveries of a sphere of ``ratio`` times the background, in the continuum.
+
+    Parameters
+    ----------
+    radius_mm
+        Radius of the sphere.
+    point_spread
+        Gaussians that are the point spread together.
+    ratio
+        Activity of the sphere over that of the background.
+
+    Notes
+    -----
+    ``S(r) = 1 + (ratio - 1) C(r)``. A50 is the mean of S inside the contour ``S = 1/2 (max + 1)``, the
+    maximum is taken over all r (with overshoot it lies near the rim), the peak is the mean in the ball of
+    1 mL at the centre.
+    """
+
+    def image(r: float) -> float:
+        terms = (
+            term.weight * float(sphere(r, radius_mm=radius_mm, fwhm_mm=term.fwhm_mm)) for term in point_spread
+        )
+        return 1.0 + (ratio - 1.0) * sum(terms)
+
+    def mean(ball_radius_mm: float) -> float:
+        integral, _ = quad(lambda r: image(r) * r**2, 0.0, ball_radius_mm, limit=200)
+        return 3.0 / ball_radius_mm**3 * float(integral)
+
+    radii = np.linspace(0.0, radius_mm, 2001)
+    profile = [image(float(r)) for r in radii]
+    maximum = max(profile)
+    level = 0.5 * (maximum + 1.0)
+    outside_mm = radius_mm + 3.0 * max(term.fwhm_mm for term in point_spread)
+    inside_mm = float(radii[int(np.argmax(profile))])
+    contour_mm = float(brentq(lambda r: image(r) - level, inside_mm, outside_mm, xtol=1e-12))
+    return SphereRecoveries(
+        a50=mean(contour_mm) / ratio, maximum=maximum / ratio, peak=mean(PEAK_RADIUS_MM) / ratio
+    )

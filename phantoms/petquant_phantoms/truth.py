@@ -1,27 +1,30 @@
 """The truth of a phantom: for every region, what a measurement must find, how close, and why so close.
 
-Values are sums over the float64 field on the grid; tolerances come from the quantisation of the pixels alone:
-half a stored unit in SUV, and 6e-8 of the value for a reader that keeps single precision.
+Values are sums over the float64 field on the grid, and tolerances come from the quantisation of the pixels
+alone (`region_truth`). A noisy phantom also says what the region holds without noise, within four standard
+errors.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from petquant_phantoms.body import region_mask
+from petquant_phantoms.image import noise_free_suv
+from petquant_phantoms.noise import standard_error
 from petquant_phantoms.pet_series import Frame, frames
+from petquant_phantoms.region_truth import SINGLE_PRECISION, expected_statistics
 from petquant_phantoms.uids import uid
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from petquant_phantoms.body import Region
     from petquant_phantoms.definition import Definition
 
-# Relative error of a reader that keeps its volume in single precision.
-SINGLE_PRECISION = 6.0e-8
+# A mean of noise lies farther from its expectation once in 16,000 scans.
+STANDARD_ERRORS = 4.0
 
 # Every refusal of readable input leaves with this exit code.
 REFUSED = 4
@@ -83,51 +86,20 @@ def _region(definition: Definition, region: Region, frame: Frame) -> dict[str, A
         "center_lps_mm": list(region.shape.centre_mm),
         "volume_ml_true": region.shape.volume_ml,
         "basis": "grid_sum",
-        "expected": expected_statistics(frame, mask, voxel_volume_ml=definition.grid.voxel_volume_ml),
+        "expected": expected_statistics(frame, mask, grid=definition.grid),
+        **_noise_free(definition, mask, frame),
     }
 
 
-def expected_statistics(
-    frame: Frame, mask: NDArray[np.bool_], *, voxel_volume_ml: float
-) -> dict[str, dict[str, Any]]:
-    """Return value, tolerance and reason of every statistic of the voxels in a mask.
-
-    Parameters
-    ----------
-    frame
-        Field and quantisation.
-    mask
-        Voxels of the region [k, j, i], at least one.
-    voxel_volume_ml
-        Volume of a voxel.
-    """
-    suv = frame.suv[mask]
-    if suv.size == 0:
-        raise ValueError("a region holds no voxel centre: enlarge it or move it")
-    half_unit = np.broadcast_to(0.5 * frame.suv_per_stored_unit[:, None, None], mask.shape)[mask]
-    largest, average = float(half_unit.max()), float(half_unit.mean())
-    worst = "half a stored unit of the region's coarsest slice and 6e-8 of the value"
-    mean = "mean over the region of half a stored unit, and 6e-8 of the value"
-    counted = "a count of voxel centres inside the sharp shape"
-    p10, median, p90 = (float(x) for x in np.percentile(suv, [10.0, 50.0, 90.0]))
-    volume_ml = suv.size * voxel_volume_ml
+def _noise_free(definition: Definition, mask: NDArray[np.bool_], frame: Frame) -> dict[str, Any]:
+    """Return what the mean of a region is without noise, and how far noise may take it."""
+    if definition.noise is None:
+        return {}
+    suv = noise_free_suv(definition)
+    error = standard_error(suv, mask, definition.noise, spacing_mm=definition.grid.spacing_mm)
+    mean = float(suv[mask].mean())
+    quantum = 0.5 * float(frame.suv_per_stored_unit.max()) + SINGLE_PRECISION * abs(mean)
+    why = "4 standard errors of the mean under correlated noise, and half a stored unit"
     return {
-        "n_voxels": {"value": int(suv.size), "abs_tol": 0, "why": counted},
-        "mtv_ml": {
-            "value": volume_ml,
-            "abs_tol": 1e-9 * volume_ml,
-            "why": f"{counted}; spacing is decimal text",
-        },
-        "suv_max": _entry(float(suv.max()), largest, worst),
-        "suv_mean": _entry(float(suv.mean()), average, mean),
-        "suv_min": _entry(float(suv.min()), largest, worst),
-        "suv_median": _entry(median, largest, worst),
-        "suv_sd": _entry(float(suv.std()), largest, worst),
-        "suv_p10": _entry(p10, largest, worst),
-        "suv_p90": _entry(p90, largest, worst),
-        "tlg_g": _entry(float(suv.mean()) * volume_ml, average * volume_ml, f"{mean}, times the volume"),
+        "noise_free": {"suv_mean": {"value": mean, "abs_tol": STANDARD_ERRORS * error + quantum, "why": why}}
     }
-
-
-def _entry(value: float, quantum: float, why: str) -> dict[str, Any]:
-    return {"value": value, "abs_tol": quantum + SINGLE_PRECISION * abs(value), "why": why}

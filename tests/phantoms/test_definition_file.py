@@ -7,6 +7,14 @@ import pytest
 from petquant_phantoms import catalogue
 from petquant_phantoms.definition_file import DefinitionError, merged, parsed
 
+HALF = {
+    "name": "front",
+    "kind": "half_space",
+    "centre_mm": [0.0, 0.0, 0.0],
+    "normal": [0.0, -1.0, 0.0],
+    "suv": 1.0,
+}
+
 
 @pytest.mark.parametrize(
     ("document", "message"),
@@ -29,6 +37,21 @@ from petquant_phantoms.definition_file import DefinitionError, merged, parsed
         ({"transfer_syntax": "morse"}, "broken: transfer_syntax = 'morse' is unknown; there are explicit"),
         ({"extras": ["ct"]}, "broken: extras = 'ct' is unknown; there are nac_series, mip"),
         ({"suv": {"liver": 2.0}}, r"broken: unknown liver in \[suv\]"),
+        (
+            {"point_spread": [{"weight": 1.5, "fwhm_mm": 8.0}]},
+            "broken: the weights of a point spread must sum",
+        ),
+        ({"point_spread": [{"width": 8.0}]}, r"broken: unknown width in \[point_spread\]"),
+        ({"noise": {"cv": 0.1, "fwhm_mm": 6.0, "marginal": "poisson"}}, "broken: noise.marginal = 'poisson'"),
+        ({"noise": {"cv": -0.1, "fwhm_mm": 6.0}}, "broken: noise needs cv > 0"),
+        ({"sampling": "mean"}, "broken: sampling = 'mean' is unknown; there are point, voxel_mean"),
+        (
+            {
+                "uptakes": [HALF],
+                "regions": [{"name": "front", "of": "front"}],
+            },
+            "broken: region front has no bounds",
+        ),
     ],
 )
 def test_a_wrong_definition_is_refused_by_name(document, message):
@@ -37,7 +60,7 @@ def test_a_wrong_definition_is_refused_by_name(document, message):
 
 
 def test_an_unknown_phantom_is_answered_with_the_names_of_all():
-    with pytest.raises(DefinitionError, match="no phantom 'tinny'; there are anisotropic"):
+    with pytest.raises(DefinitionError, match="no phantom 'tinny'; there are acr, anisotropic"):
         catalogue.load("tinny")
 
 
@@ -66,3 +89,9 @@ def test_midnight_lies_between_injection_and_scan():
     assert header.injected_at == datetime(2025, 1, 1, 23, 30)
     assert header.series_at == datetime(2025, 1, 2, 0, 30)
     assert header.decay_interval_s == 3600.0
+
+
+def test_what_a_ct_shows_in_a_shape_stands_beside_its_uptake():
+    shape = {"kind": "sphere", "centre_mm": [0, 0, 0], "radius_mm": 9.0, "suv": 1.0}
+    document = {"uptakes": [{"name": "bone", "hu": 400, **shape}, {"name": "other", **shape}]}
+    assert [uptake.hu for uptake in parsed("ct", document).body.uptakes] == [400.0, None]
