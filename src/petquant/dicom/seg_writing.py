@@ -250,7 +250,7 @@ def _descriptions(rois: Sequence[Roi], algorithm: str, identity: bytes) -> list[
 
     method = highdicom.AlgorithmIdentificationSequence(
         name=_long_string(algorithm, "petquant"),
-        family=codes.cid7162.HistogramAnalysis,  # by the values of voxels; the context group has no nearer one
+        family=codes.cid7162.HistogramAnalysis,  # by voxel values; the context group has no nearer
         version=__version__,
         source="petquant",
         parameters={"method": algorithm},
@@ -325,6 +325,7 @@ def _identify(seg: Any, header: Any, identity: bytes) -> None:
     for keyword in ("InstanceCreationDate", "InstanceCreationTime", "ContributingEquipmentSequence"):
         if keyword in seg:
             delattr(seg, keyword)
+    seg.ContentCreatorName = None  # type 2, and highdicom leaves it out
     organization = _uid(identity, "dimensions")
     for item in (*seg.DimensionOrganizationSequence, *seg.DimensionIndexSequence):
         item.DimensionOrganizationUID = organization
