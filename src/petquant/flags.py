@@ -553,6 +553,12 @@ _ROWS = (
         "voxels shared with lesions were taken out of the background",
         "",
     ),
+    (
+        "LEFT_RIGHT_SUSPECT",
+        "flag S",
+        "the mirror image of the regions fits the PET better than they do; left and right may be exchanged",
+        "look at the regions over the PET; check how they were converted",
+    ),
     ("BACKGROUND_MOSTLY_LESION", "flag", "more than half of the background is lesion: no ratio", ""),
     ("THRESHOLD_EMPTY", "flag", "a threshold selects no voxel: its volume is 0", ""),
 )
