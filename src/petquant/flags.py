@@ -404,6 +404,25 @@ _ROWS = (
         "ratios need values linear in activity",
         "use the reconstruction in Bq/mL",
     ),
+    # The CT of the study
+    (
+        "CT_MISSING",
+        "refuse",
+        "no CT series that belongs to the PET can be read",
+        "give the folder of the whole study",
+    ),
+    (
+        "CT_NOT_HU",
+        "refuse",
+        "CT numbers that are not Hounsfield units for certain",
+        "use the original images",
+    ),
+    (
+        "CT_SERIES_CHOSEN",
+        "info",
+        "several CT series belong to the PET; the one that covers it best was taken",
+        "",
+    ),
     # Regions: roi.md section 5; reliability.md 69 to 85
     (
         "ROI_GRID_SNAPPED",
@@ -533,6 +552,12 @@ _ROWS = (
         "flag S",
         "voxels shared with lesions were taken out of the background",
         "",
+    ),
+    (
+        "LEFT_RIGHT_SUSPECT",
+        "flag S",
+        "the mirror image of the regions fits the PET better than they do; left and right may be exchanged",
+        "look at the regions over the PET; check how they were converted",
     ),
     ("BACKGROUND_MOSTLY_LESION", "flag", "more than half of the background is lesion: no ratio", ""),
     ("THRESHOLD_EMPTY", "flag", "a threshold selects no voxel: its volume is 0", ""),

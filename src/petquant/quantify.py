@@ -16,7 +16,16 @@ from petquant.flags import CODES, flags_of, refusals_of
 from petquant.grid import Grid
 from petquant.manifest import verify
 from petquant.measurement import Measurement
-from petquant.metrics import Burden, Reference, burden, measure, references, slices_needed, without_volumes
+from petquant.metrics import (
+    Burden,
+    Reference,
+    burden,
+    left_right_findings,
+    measure,
+    references,
+    slices_needed,
+    without_volumes,
+)
 from petquant.quantification import Quantification
 from petquant.roi import Reading, Roi, RoiSet, Role, united
 from petquant.study import Choices, PetStudy, open_study
@@ -89,6 +98,8 @@ def quantify(
         _native(native, opened, refused) if only_ratios else _suv(native, opened, choices)
     )
     findings = (*opened.findings, *opened.conversion.findings, *said)
+    lesions, suspicion = _left_right(next(iter(volumes.values())), lesions)
+    of_regions = (*of_regions, *suspicion)
     if not only_ratios:
         _refuse((*findings, *of_regions), choices)
     measured = [
@@ -107,6 +118,13 @@ def quantify(
         manifest_sha256=locked,
         findings=(*findings, *of_regions, *_overlap(summary)),
     )
+
+
+def _left_right(volume: Volume, lesions: list[Roi]) -> tuple[list[Roi], tuple[Finding, ...]]:
+    """Return the lesions, all of them flagged when their mirror image fits the PET better."""
+    found = left_right_findings(volume, lesions)
+    codes = flags_of(found)
+    return [replace(roi, flags=(*roi.flags, *codes)) for roi in lesions] if codes else lesions, found
 
 
 def _native(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from petquant.acquisition import PetAcquisition
 from petquant.dicom.assemble import read_volume, verify_unchanged
 from petquant.dicom.belonging import PetFacts
+from petquant.dicom.ct import Ct, read_ct
 from petquant.dicom.frames import one_frame
 from petquant.dicom.header import read_acquisition
 from petquant.dicom.index import Index, Series, index
@@ -114,6 +115,16 @@ class PetStudy:
     def volume(self, *, keep: NDArray[np.bool_] | None = None) -> Volume:
         """Return the volume in its stored unit; slices that are not kept give their totals only."""
         return read_volume(self.stack, keep=keep, unit=UNITS.get(self.conversion.stored.units, Unit.COUNTS))
+
+    def ct(self) -> Ct:
+        """Return the CT that belongs to the PET; its headers are read when this is called, never before.
+
+        Raises
+        ------
+        Refused
+            CT_MISSING with the reason why no CT series of the folder is one.
+        """
+        return read_ct(self.index, self.series, self.grid)
 
     def verify_unchanged(self) -> None:
         """Raise INPUT_CHANGED when a file of the series is no longer the one whose header was read."""

@@ -27,6 +27,7 @@ class Unit(StrEnum):
     CM2ML = "cm2/mL"
     COUNTS = "counts"
     CPS = "counts/s"
+    HU = "HU"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

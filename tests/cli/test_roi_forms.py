@@ -8,7 +8,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from petquant_phantoms import TINY, pet_datasets
+from petquant_phantoms import TINY, catalogue, pet_datasets
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -324,3 +324,21 @@ def test_a_real_study_and_its_seg_give_the_independent_values(petquant_within):
     assert summary["tmtv_ml"] == pytest.approx(216.519540, rel=2e-6)
     assert summary["ttlg_g"] == pytest.approx(1319.296543, rel=2e-6)
     assert summary["n_lesions"] == 11
+
+
+def test_bad_080_left_and_right_exchanged_are_flagged_on_every_region(petquant_within, tmp_path):
+    # the lesions stand out 3- to 6.5-fold on their side, and lie in even tissue on the other
+    study = catalogue.build("two_tracer_fdg", tmp_path / "fdg")
+    image = nib.load(study.lesions)
+    flipped = tmp_path / "flipped.nii.gz"
+    nib.save(nib.Nifti1Image(np.asarray(image.dataobj)[::-1], image.affine), flipped)
+    runs = [
+        petquant_within("suv", study.dicom, "--roi", roi, "--format", "json", *strict)
+        for roi, strict in ((study.lesions, ()), (flipped, ()), (flipped, ("--strict",)))
+    ]
+    assert [run.code for run in runs] == [0, 0, 4]
+    flags = [{code for row in run.json["measurements"] for code in row["flags"]} for run in runs[:2]]
+    assert "LEFT_RIGHT_SUSPECT" not in flags[0]
+    assert all("LEFT_RIGHT_SUSPECT" in row["flags"] for row in runs[1].json["measurements"])
+    assert "mirrored about the middle of the image" in runs[1].line("note: LEFT_RIGHT_SUSPECT")
+    assert "LEFT_RIGHT_SUSPECT" in runs[2].codes

@@ -312,7 +312,6 @@ def test_a_method_needs_what_suv_needs(refused, study_of):
 
 
 def test_dicom_seg_is_read_back_as_it_was(petquant_within, fdg, measured, tmp_path):
-    pytest.importorskip("petquant.dicom.seg_writing")
     result = petquant_within(
         "segment", fdg.dicom, "-o", "made.dcm", "--sphere", "a=0,0,0,20", "--sphere", "b=10,0,0,20"
     )

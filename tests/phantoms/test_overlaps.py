@@ -75,8 +75,8 @@ def test_one_voxel_of_a_sharp_sphere_is_what_counting_gives():
 
 
 def test_voxel_mean_of_a_blurred_sphere_is_below_its_maximum():
-    # d = 10 mm, FWHM 5 mm, 2 mm voxels: the value at the centre is 0.8640. The mean by 40 midpoints an axis of the
-    # noncentral chi-square form, good to 1e-5, is 0.83981 (0.8405 has been printed for it)
+    # d = 10 mm, FWHM 5 mm, 2 mm voxels: the value at the centre is 0.8640. The mean by 40 midpoints an axis
+    # of the noncentral chi-square form, good to 1e-5, is 0.83981 (0.8405 has been printed for it)
     middles = (np.arange(40) + 0.5) / 20.0 - 1.0
     squared = sum(axis**2 for axis in np.meshgrid(middles, middles, middles))
     sigma = 5.0 / (2.0 * np.sqrt(2.0 * np.log(2.0)))

@@ -13,16 +13,11 @@ from petquant.dicom.limits import Limits
 from petquant.dicom.nesting import value_end
 from petquant.dicom.tags import PIXEL_TAGS, TAG
 
-__all__ = ["Habit", "Habits", "Stretch", "stop_tag"]
+__all__ = ["Habit", "Habits", "Stretch"]
 
 _LESSONS: Final = 40  # how often a habit is learned anew before it is left as it is
 _SHORTEST: Final = 2  # elements that are worth a comparison
 _KINDS: Final = 64  # encodings times storage classes
-
-
-def stop_tag(modality: bytes) -> int:
-    """Return the tag at which a walk leaves a data set: early when it is no PET image."""
-    return 1 << 32 if modality.strip(b" \0") in {b"PT", b""} else TAG["SeriesNumber"] + 1
 
 
 class Stretch(NamedTuple):
@@ -45,11 +40,18 @@ class Stretch(NamedTuple):
 
 
 class Habit:
-    """The stretches of one kind of file, by the 8 bytes that they begin with."""
+    """The stretches of one kind of file, by the 8 bytes that they begin with.
 
-    __slots__ = ("_lessons", "_sample", "_varying", "stretches")
+    Parameters
+    ----------
+    is_whole
+        Whether data sets that are no PET image are walked to their end, too.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_is_whole", "_lessons", "_sample", "_varying", "stretches")
+
+    def __init__(self, *, is_whole: bool = False) -> None:
+        self._is_whole = is_whole
         self.stretches: dict[bytes, Stretch] = {}
         self._lessons = 0
         self._sample: dict[int, bytes] = {}
@@ -65,6 +67,11 @@ class Habit:
         """Whether fewer than two files have been compared."""
         return self._lessons < 2
 
+    def stop_tag(self, modality: bytes) -> int:
+        """Return the tag at which a walk leaves a data set: early when it is no PET image."""
+        is_wanted = self._is_whole or modality.strip(b" \0") in {b"PT", b""}
+        return 1 << 32 if is_wanted else TAG["SeriesNumber"] + 1
+
     def learn(
         self, window: Window, start: int, encoding: Encoding, limits: Limits, values: dict[int, bytes]
     ) -> None:
@@ -72,7 +79,7 @@ class Habit:
         self._lessons += 1
         window.move(start)
         buffer, sample, spans = window.buffer, dict[int, bytes](), list[tuple[int, int, int]]()
-        at, stop = start, stop_tag(values.get(TAG["Modality"], b""))
+        at, stop = start, self.stop_tag(values.get(TAG["Modality"], b""))
         while at + 12 <= start + len(buffer):
             head = encoding.head(window, at)
             if head.tag in PIXEL_TAGS or head.tag >= stop:
@@ -110,11 +117,12 @@ class Habit:
 
 
 class Habits:
-    """The habits of the files of one folder, by encoding and storage class."""
+    """The habits of the files of one folder, by encoding and storage class; `is_whole` as for each."""
 
-    __slots__ = ("_by_kind",)
+    __slots__ = ("_by_kind", "_is_whole")
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_whole: bool = False) -> None:
+        self._is_whole = is_whole
         self._by_kind: dict[tuple[bool, bool, str], Habit] = {}
 
     def of(self, encoding: Encoding, storage_class: str) -> Habit:
@@ -124,5 +132,5 @@ class Habits:
         if habit is None:
             if len(self._by_kind) >= _KINDS:
                 self._by_kind.clear()
-            habit = self._by_kind[key] = Habit()
+            habit = self._by_kind[key] = Habit(is_whole=self._is_whole)
         return habit

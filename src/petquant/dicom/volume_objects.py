@@ -38,7 +38,7 @@ _TELLING: Final = tuple(
 _REFORMATTED: Final = ("REFORMATTED", "MPR", "CORONAL", "SAGITTAL", "OBLIQUE")
 
 
-def volume_objects(series: Series) -> tuple[Series, tuple[Finding, ...]]:
+def volume_objects(series: Series, *, modality: str = "PT") -> tuple[Series, tuple[Finding, ...]]:
     """Return the series without what is no slice of a volume, and a flag that counts it by kind."""
     kept: list[Instance] = []
     kinds: Counter[str] = Counter()
@@ -49,7 +49,7 @@ def volume_objects(series: Series) -> tuple[Series, tuple[Finding, ...]]:
     for instance in series.instances:
         key = (instance.pixel_tag, *(instance.values.get(tag, b"") for tag in _TELLING))
         if key not in known:
-            known[key] = _kind(instance, is_colour_normal=is_colour_normal)
+            known[key] = _kind(instance, modality=modality, is_colour_normal=is_colour_normal)
         kind = known[key]
         if kind:
             kinds[kind] += 1
@@ -78,12 +78,12 @@ def is_reformatted(series: Series) -> bool:
     return abs(normal_z) < 0.5  # the normal is more than 60 degrees off the body axis
 
 
-def _kind(instance: Instance, *, is_colour_normal: bool) -> str:
+def _kind(instance: Instance, *, modality: str, is_colour_normal: bool) -> str:
     """Return what the instance is instead of a slice, "" when it is a slice."""
     sop_class_uid = instance.text(TAG["SOPClassUID"])
     if sop_class_uid == _SECONDARY_CAPTURE or sop_class_uid.startswith(_SECONDARY_CAPTURE + "."):
         return "secondary capture"
-    if instance.text(TAG["Modality"]) != "PT":
+    if instance.text(TAG["Modality"]) != modality:
         return f"object of modality {instance.text(TAG['Modality']) or 'unknown'}"
     if not instance.pixel_tag:
         return "object without pixels"

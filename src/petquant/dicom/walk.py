@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from petquant.dicom.elements import KEEP, LONG, LONG_VALUE, SKIP, UNDEFINED, Damage, Encoding, Head, Window
-from petquant.dicom.habit import Habit, stop_tag
+from petquant.dicom.habit import Habit
 from petquant.dicom.limits import Limits
 from petquant.dicom.nesting import value_end
 from petquant.dicom.representation import as_listed
@@ -51,7 +51,8 @@ def walk(  # noqa: PLR0917
 ) -> None:
     """Walk over the data set that begins at `start`, and note in `seen` what is there.
 
-    A data set whose Modality is not PT is left after its series number. When it raises, `seen` holds what
+    A data set whose Modality is not PT is left after its series number, unless `habit` is one of whole
+    data sets. When it raises, `seen` holds what
     came before the damage.
 
     Raises
@@ -76,7 +77,7 @@ def _walk_ascending(  # noqa: C901, PLR0912, PLR0917 - the one loop that runs ov
     stretch_of = habit.stretches.get
     memo_get, long_length, values = encoding.memo.get, encoding.long_length, seen.values
     buffer, base = window.buffer, window.base
-    at, last, stop = start - base, -1, stop_tag(b"")
+    at, last, stop = start - base, -1, habit.stop_tag(b"")
     while True:
         first = buffer[at : at + 8]
         stretch = stretch_of(first)
@@ -122,7 +123,7 @@ def _walk_ascending(  # noqa: C901, PLR0912, PLR0917 - the one loop that runs ov
             buffer, base = window.buffer, window.base
             at = end - base
             if tag == _MODALITY:
-                stop = stop_tag(values[tag])
+                stop = habit.stop_tag(values[tag])
         last = tag
 
 

@@ -168,25 +168,17 @@ def _require_even(grid: Grid) -> None:
 
 def _seg(segmentation: Segmentation, *, keeps_fractions: bool) -> bytes:
     """Return the regions as DICOM SEG."""
-    try:
-        from petquant.dicom.seg_writing import (  # type: ignore[import-not-found,unused-ignore] # noqa: PLC0415 - a label map needs none of it
-            seg_bytes,
-        )
-    except ImportError as error:
-        raise UsageError.of("OPTION_INVALID", "DICOM SEG cannot be written", expected=".nii.gz") from error
+    from petquant.dicom.seg_writing import seg_bytes  # noqa: PLC0415 - a label map needs none of it
 
     regions = segmentation.regions
     rois = [one.roi if keeps_fractions else one.labelled() for one in regions]
     is_fractional = keeps_fractions and any(roi.weights is not None for roi in rois)
     method = segmentation.delineation
-    return bytes(
-        seg_bytes(
-            segmentation.study.stack,
-            rois,
-            grid=segmentation.study.grid,
-            algorithm="shapes and regions"
-            if method is None
-            else f"{method.method}: {METHODS[method.method].rule}",
-            is_fractional=is_fractional,
-        )
+    words = "shapes and regions" if method is None else f"{method.method}: {METHODS[method.method].rule}"
+    return seg_bytes(
+        segmentation.study.stack,
+        rois,
+        grid=segmentation.study.grid,
+        algorithm=words,
+        is_fractional=is_fractional,
     )

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from petquant.metrics.burden import Burden, burden
+from petquant.metrics.left_right import left_right_findings
 from petquant.metrics.measure import measure, slices_needed, without_volumes
 from petquant.metrics.tbr import Reference, references
 
-__all__ = ["Burden", "Reference", "burden", "measure", "references", "slices_needed", "without_volumes"]
+__all__ = [
+    "Burden",
+    "Reference",
+    "burden",
+    "left_right_findings",
+    "measure",
+    "references",
+    "slices_needed",
+    "without_volumes",
+]
