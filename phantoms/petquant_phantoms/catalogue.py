@@ -13,7 +13,7 @@ from petquant_phantoms.study import Study, write_study
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from petquant_phantoms.definition import Definition
+    from petquant_phantoms.definition import Definition, PetObject
 
 
 def names() -> tuple[str, ...]:
@@ -60,6 +60,7 @@ def build(
     decay: str | None = None,
     units: str | None = None,
     transfer_syntax: str | None = None,
+    object: PetObject | None = None,  # noqa: A002  the word of DICOM
 ) -> Study:
     """Write the phantom of a name into a folder, in the dialect of a vendor where one is given.
 
@@ -69,8 +70,10 @@ def build(
         One of `names`.
     out
         Folder to write to.
-    vendor, decay, units, transfer_syntax
+    vendor, decay, units, transfer_syntax, object
         As for `Definition.in_dialect`; the truth of the image stays the same.
     """
-    variant = load(name).in_dialect(vendor=vendor, decay=decay, units=units, transfer_syntax=transfer_syntax)
+    variant = load(name).in_dialect(
+        vendor=vendor, decay=decay, units=units, transfer_syntax=transfer_syntax, object=object
+    )
     return write_study(variant, out)

@@ -14,6 +14,7 @@ from petquant_phantoms.pet_header import PetHeader
 
 InstanceOrder = Literal["ascending", "descending", "shuffled"]
 Extra = Literal["nac_series", "mip"]
+PetObject = Literal["classic", "enhanced", "legacy_converted"]
 
 # Units that no SUV can be computed from, and the code of the refusal.
 REFUSED_UNITS = {
@@ -58,6 +59,9 @@ class Definition:
         "per_slice", "global", or slopes that the slices take in turn; None leaves it to the dialect.
     transfer_syntax
         Name of a row of `encoding.TRANSFER_SYNTAXES`.
+    object
+        What the series is written as: one classic object a slice, one Enhanced PET, or one Legacy Converted
+        Enhanced PET.
     expected
         "ok", or the code of the refusal that this phantom must meet.
     time_frames, gates
@@ -80,6 +84,7 @@ class Definition:
     header: PetHeader = field(default_factory=PetHeader)
     slope: str | tuple[float, ...] | None = None
     transfer_syntax: str = "explicit"
+    object: PetObject = "classic"
     seed: int = 0
     expected: str = "ok"
     instance_order: InstanceOrder = "ascending"
@@ -106,11 +111,20 @@ class Definition:
         decay: str | None = None,
         units: str | None = None,
         transfer_syntax: str | None = None,
+        object: PetObject | None = None,  # noqa: A002  the word of DICOM
     ) -> Self:
         """Return this phantom as another vendor writes it; what is not given stays.
 
         A vendor brings its own units unless ``units`` is given. Units GML and CM2ML bring SUVType BW and BSA.
         Units that have no SUV make the phantom one that must be refused.
+
+        Parameters
+        ----------
+        vendor, decay, units, transfer_syntax
+            Name in `dialects.DIALECTS`; START, ADMIN or NONE; Units (0054,1001), also of an Enhanced object,
+            which writes their UCUM code; name in `encoding.TRANSFER_SYNTAXES`.
+        object
+            "classic", "enhanced" or "legacy_converted".
         """
         changes: dict[str, Any] = {}
         if vendor is not None:
@@ -122,11 +136,21 @@ class Definition:
         if chosen is not None:
             suv_type = {"GML": "BW", "CM2ML": "BSA"}.get(chosen)
             variant = variant.with_header(units=chosen, suv_type=suv_type)
-            refusal = REFUSED_UNITS.get(chosen)
-            if chosen == "CNTS" and not variant.header.has_count_factor:
-                refusal = "CNTS_NO_FACTOR"
-            if variant.expected == "ok" and refusal is not None:
-                variant = replace(variant, expected=refusal)
         if transfer_syntax is not None:
             variant = replace(variant, transfer_syntax=transfer_syntax)
+        if object is not None:
+            variant = replace(variant, object=object)
+        if variant.expected == "ok":
+            variant = replace(variant, expected=variant.refusal_by_units or "ok")
         return variant
+
+    @property
+    def refusal_by_units(self) -> str | None:
+        """Code of the refusal that the units alone bring; None when an SUV can be computed from them.
+
+        Counts need the private factors of Philips, which an Enhanced object does not carry.
+        """
+        if self.header.units == "CNTS":
+            has_factor = self.header.has_count_factor and self.object != "enhanced"
+            return None if has_factor else "CNTS_NO_FACTOR"
+        return REFUSED_UNITS.get(self.header.units)

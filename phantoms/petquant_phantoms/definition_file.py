@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
 from petquant_phantoms.body import Body, Box, Cylinder, Region, Role, Shape, Sphere, Spike, Uptake
-from petquant_phantoms.definition import Definition, Extra, InstanceOrder
+from petquant_phantoms.definition import Definition, Extra, InstanceOrder, PetObject
 from petquant_phantoms.encoding import TRANSFER_SYNTAXES
 from petquant_phantoms.image_grid import ImageGrid
 from petquant_phantoms.pet_header import Bed, PetHeader
@@ -30,6 +30,7 @@ _TUPLES = {"time_frames": float, "gates": float, "missing_slices": int, "doubled
 _CHOICES = {
     "transfer_syntax": tuple(TRANSFER_SYNTAXES),
     "instance_order": get_args(InstanceOrder),
+    "object": get_args(PetObject),
 }
 _BODY_KEYS = {"background_suv", "uptakes", "spikes", "regions", "suv"}
 _KEYS = {"like", "grid", "header", "edits", "extras", "slope", *_PLAIN, *_TUPLES, *_CHOICES, *_BODY_KEYS}

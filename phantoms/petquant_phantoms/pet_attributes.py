@@ -135,7 +135,7 @@ def radiopharmaceutical_item(header: PetHeader) -> Dataset:
     item.RadiopharmaceuticalRoute = INTRAVENOUS
     item.RadiopharmaceuticalVolume = "5"
     item.RadiopharmaceuticalStartTime = time_text(header.injected_at, fractional=fractional)
-    item.RadionuclideTotalDose = text_of(header.injected_activity_bq)
+    item.RadionuclideTotalDose = text_of(header.written_dose())
     item.RadionuclideHalfLife = text_of(header.used_half_life_s)
     item.RadionuclidePositronFraction = text_of(compound.nuclide.positron_fraction)
     item.RadiopharmaceuticalStartDateTime = datetime_text(header.injected_at, fractional=fractional)
@@ -154,8 +154,7 @@ def put_slice(dataset: Dataset, definition: Definition, place: SliceOfSeries, *,
     """Write what differs from slice to slice: identity, position and times."""
     header, grid = definition.header, definition.grid
     bed = header.bed_of_slice(place.k, n_slices=grid.shape[0])
-    recorded = bed if header.acquisition_time_per_bed else header.beds[0]
-    acquired_at = header.acquired_at(recorded, frame=place.frame if header.acquisition_time_per_bed else 0)
+    acquired_at = header.recorded_at(bed, frame=place.frame)
     clock = time_text(acquired_at, fractional=header.vendor.fractional_seconds)
     dataset.SOPClassUID = PositronEmissionTomographyImageStorage
     dataset.SOPInstanceUID = uid(definition.name, kind, f"{place.k}.{place.frame}.{place.gate}.{place.copy}")

@@ -18,7 +18,8 @@ import numpy as np
 
 from petquant_phantoms.body import region_mask
 from petquant_phantoms.encoding import write_file
-from petquant_phantoms.pet_series import nac_datasets, pet_datasets, projection_dataset
+from petquant_phantoms.pet_objects import pet_objects
+from petquant_phantoms.pet_series import NAC, projection_dataset, without_attenuation_correction
 from petquant_phantoms.truth import truth_of
 
 if TYPE_CHECKING:
@@ -84,12 +85,13 @@ def write_study(
     root = Path(out)
     dicom = root / "study"
     pet = dicom / "PT"
-    datasets = pet_datasets(definition, edit=edit)
+    datasets = pet_objects(definition, edit=edit)
     if "mip" in definition.extras:
         datasets.append(projection_dataset(definition))
     write_datasets(datasets, pet, transfer_syntax=definition.transfer_syntax)
     if "nac_series" in definition.extras:
-        write_datasets(nac_datasets(definition), dicom / "PT_NAC", transfer_syntax=definition.transfer_syntax)
+        uncorrected = pet_objects(without_attenuation_correction(definition), kind=NAC, number=2)
+        write_datasets(uncorrected, dicom / "PT_NAC", transfer_syntax=definition.transfer_syntax)
     rois = root / "rois"
     lesions, labels = _write_lesions(definition, rois)
     backgrounds = _write_backgrounds(definition, rois)
