@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from petquant_phantoms.body import Body, Region, Sphere, Uptake
 from petquant_phantoms.image_grid import ImageGrid
 from petquant_phantoms.pet_header import PetHeader
+from petquant_phantoms.time_spelling import TimeVariant
 
 InstanceOrder = Literal["ascending", "descending", "shuffled"]
 Extra = Literal["nac_series", "mip"]
@@ -62,6 +63,8 @@ class Definition:
     object
         What the series is written as: one classic object a slice, one Enhanced PET, or one Legacy Converted
         Enhanced PET.
+    time_variant
+        How dates and times are spelt, or which of the two injection times is left out.
     expected
         "ok", or the code of the refusal that this phantom must meet.
     time_frames, gates
@@ -85,6 +88,7 @@ class Definition:
     slope: str | tuple[float, ...] | None = None
     transfer_syntax: str = "explicit"
     object: PetObject = "classic"
+    time_variant: TimeVariant = "standard"
     seed: int = 0
     expected: str = "ok"
     instance_order: InstanceOrder = "ascending"
@@ -112,6 +116,7 @@ class Definition:
         units: str | None = None,
         transfer_syntax: str | None = None,
         object: PetObject | None = None,  # noqa: A002  the word of DICOM
+        time_variant: TimeVariant | None = None,
     ) -> Self:
         """Return this phantom as another vendor writes it; what is not given stays.
 
@@ -125,6 +130,8 @@ class Definition:
             which writes their UCUM code; name in `encoding.TRANSFER_SYNTAXES`.
         object
             "classic", "enhanced" or "legacy_converted".
+        time_variant
+            One of `time_spelling.TimeVariant`.
         """
         changes: dict[str, Any] = {}
         if vendor is not None:
@@ -140,6 +147,8 @@ class Definition:
             variant = replace(variant, transfer_syntax=transfer_syntax)
         if object is not None:
             variant = replace(variant, object=object)
+        if time_variant is not None:
+            variant = replace(variant, time_variant=time_variant)
         if variant.expected == "ok":
             variant = replace(variant, expected=variant.refusal_by_units or "ok")
         return variant

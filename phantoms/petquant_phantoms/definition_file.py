@@ -18,6 +18,7 @@ from petquant_phantoms.encoding import TRANSFER_SYNTAXES
 from petquant_phantoms.image_grid import ImageGrid
 from petquant_phantoms.pet_header import Bed, PetHeader
 from petquant_phantoms.radiopharmaceuticals import RADIOPHARMACEUTICALS
+from petquant_phantoms.time_spelling import TimeVariant
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -31,6 +32,7 @@ _CHOICES = {
     "transfer_syntax": tuple(TRANSFER_SYNTAXES),
     "instance_order": get_args(InstanceOrder),
     "object": get_args(PetObject),
+    "time_variant": get_args(TimeVariant),
 }
 _BODY_KEYS = {"background_suv", "uptakes", "spikes", "regions", "suv"}
 _KEYS = {"like", "grid", "header", "edits", "extras", "slope", *_PLAIN, *_TUPLES, *_CHOICES, *_BODY_KEYS}
@@ -204,8 +206,9 @@ def _header(name: str, table: Table) -> PetHeader:
     for key in ("injected_at", "series_at", "decay_reference_at"):
         if key in changes:
             changes[key] = _local(name, f"header.{key}", changes[key])
-    if "corrected_image" in changes:
-        changes["corrected_image"] = tuple(changes["corrected_image"])
+    for key in ("corrected_image", "further_doses_bq"):
+        if key in changes:
+            changes[key] = tuple(changes[key])
     if "beds" in changes:
         changes["beds"] = tuple(_bed(name, bed) for bed in changes["beds"])
     try:

@@ -78,7 +78,6 @@ _REPLACED = _tags(
     SOPInstanceUID
     InstanceNumber
     SliceThickness
-    ActualFrameDuration
     ImagePositionPatient
     ImageOrientationPatient
     AcquisitionNumber
@@ -98,6 +97,7 @@ _REPLACED = _tags(
     """
 )
 _ACQUIRED_AT = _tags("AcquisitionDate AcquisitionTime")
+_DURATION = _tags("ActualFrameDuration")
 
 
 def legacy_converted_dataset(definition: Definition, *, kind: str = "PT", number: int = 1) -> Dataset:
@@ -163,16 +163,29 @@ def _frame_content(source: Dataset) -> Dataset:
     content.FrameAcquisitionNumber = int(source.AcquisitionNumber)
     if acquired_at := _acquisition_datetime(source):
         content.FrameAcquisitionDateTime = acquired_at
-    if "ActualFrameDuration" in source:
-        content.FrameAcquisitionDuration = float(source.ActualFrameDuration)  # both in ms
+    duration_ms = _duration_ms(source)
+    if duration_ms is not None:
+        content.FrameAcquisitionDuration = duration_ms
     return content
+
+
+def _text(source: Dataset, keyword: str) -> str:
+    """Return the text of an attribute without parsing it in its dataset; "" when absent or empty."""
+    value = source.get_item(keyword).value if keyword in source else None
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value or "")
 
 
 def _acquisition_datetime(source: Dataset) -> str | None:
     """Return AcquisitionDate and AcquisitionTime as one DT; None when either is absent or not plain."""
-    date, time = (str(source.get(keyword, "")) for keyword in ("AcquisitionDate", "AcquisitionTime"))
+    date, time = _text(source, "AcquisitionDate"), _text(source, "AcquisitionTime").rstrip()
     is_plain = re.fullmatch(r"\d{8}", date) and re.fullmatch(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?", time)
     return date + time if is_plain else None
+
+
+def _duration_ms(source: Dataset) -> float | None:
+    """Return ActualFrameDuration; None when it is absent or no number."""
+    text = _text(source, "ActualFrameDuration").strip()
+    return float(text) if re.fullmatch(r"-?\d+", text) else None
 
 
 def _unassigned(slices: Sequence[Dataset]) -> tuple[Dataset, list[Dataset]]:
@@ -201,6 +214,8 @@ def _rest(source: Dataset) -> Dataset:
     elsewhere = _OUTSIDE | _REPLACED
     if _acquisition_datetime(source):
         elsewhere |= _ACQUIRED_AT
+    if _duration_ms(source) is not None:
+        elsewhere |= _DURATION
     return Dataset({tag: source.get_item(tag) for tag in source.keys() if tag not in elsewhere})  # noqa: SIM118
 
 

@@ -59,6 +59,10 @@ class PetHeader:
         False writes the time of the first bed on every slice, as many GE series do.
     private_block, has_private_creator, has_private
         Where the private elements of the dialect lie, and whether they and their creator are written.
+    private_is_unknown, private_blanks
+        Private values written as bytes of VR UN; blanks after their text.
+    further_doses_bq
+        Doses of further items of the radiopharmaceutical sequence, each otherwise like the first.
     philips_factors
         Which of the two Philips factors are written; "zero" writes both as 0.
     philips_suv_factor, philips_activity_factor
@@ -91,6 +95,9 @@ class PetHeader:
     private_block: int = 0x10
     has_private_creator: bool = True
     has_private: bool = True
+    private_is_unknown: bool = False
+    private_blanks: int = 0
+    further_doses_bq: tuple[float, ...] = ()
     philips_factors: PhilipsFactors = "both"
     philips_suv_factor: float | None = None
     philips_activity_factor: float = 2.5

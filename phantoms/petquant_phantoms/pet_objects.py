@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from petquant_phantoms.enhanced_pet import enhanced_dataset
 from petquant_phantoms.legacy_pet import legacy_converted_dataset
 from petquant_phantoms.pet_series import apply_edits, pet_datasets
+from petquant_phantoms.time_spelling import respell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,7 @@ def pet_objects(
         return pet_datasets(definition, edit=edit, kind=kind, number=number)
     if definition.object == "enhanced":
         dataset = enhanced_dataset(definition, kind=kind, number=number)
+        respell(dataset, definition.time_variant)
         apply_edits(dataset, definition.edits)
     else:
         dataset = legacy_converted_dataset(definition, kind=kind, number=number)

@@ -13,6 +13,7 @@ from petquant_phantoms.body import suv_field
 from petquant_phantoms.encoding import write_text
 from petquant_phantoms.pet_attributes import SliceOfSeries
 from petquant_phantoms.quantisation import StoredVolume, quantise
+from petquant_phantoms.time_spelling import respell
 from petquant_phantoms.uids import uid
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def pet_datasets(
         _slice(definition, place, stored, kind=kind, number=number) for place, stored in places(definition)
     ]
     for index, dataset in enumerate(datasets):
+        respell(dataset, definition.time_variant)
         apply_edits(dataset, definition.edits)
         if edit is not None:
             edit(dataset, index)
