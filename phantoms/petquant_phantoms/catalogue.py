@@ -1,8 +1,8 @@
 """The catalogue holds the phantoms by name: one TOML file each in ``definitions``, and the header cases.
 
-Header cases are one small object under many headers, each with its expected outcome: ``ibsi_suv/0_0`` is a case
-of the IBSI SUV survey on its full object, ``ibsi_suv_small/0_0`` the same on 32 x 32 x 6 voxels, ``suv/O1`` one
-of our own.
+Header cases are one small object under many headers, each with its expected outcome: ``ibsi_suv/0_0`` is one
+of the IBSI SUV survey on its full object, ``ibsi_suv_small/0_0`` the same on 32 x 32 x 6 voxels, ``suv/O1``
+one of our own.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def enhanced_dataset(definition: Definition, *, kind: str = "PT", number: int = 
     groups.put_dimensions(dataset, name=definition.name, has_time_frames=has_time_frames)
     shared = _shared_groups(definition)
     per_frame = [_frame_groups(definition, place) for place, _ in frames]
-    _put_values(shared, per_frame, frames, definition.header)
+    _put_values(shared, per_frame, frames, definition)
     dataset.SharedFunctionalGroupsSequence = [shared]
     dataset.PerFrameFunctionalGroupsSequence = per_frame
     groups.put_frames(
@@ -240,24 +240,34 @@ def _put_values(
     shared: Dataset,
     per_frame: list[Dataset],
     frames: list[tuple[SliceOfSeries, StoredVolume]],
-    header: PetHeader,
+    definition: Definition,
 ) -> None:
-    """Write slopes and the unit of the values: once where all frames have the same slope, else per frame."""
-    slopes = [stored.slope_texts[place.k] for place, stored in frames]
-    is_shared = len(set(slopes)) == 1
-    for group, slope_text in zip([shared] if is_shared else per_frame, slopes, strict=not is_shared):
+    """Write slopes and the unit of the values: once where all frames have the same, else per frame."""
+    header, n_slices = definition.header, definition.grid.shape[0]
+    scales = []
+    for place, stored in frames:
+        bed = header.bed_of_slice(place.k, n_slices=n_slices)
+        slope_text = stored.slope_texts[place.k]
+        slopes = {ucum_unit(header.units, header.suv_type): float(slope_text)}
+        if header.has_suv_mapping:
+            per_suv = header.stored_per_suv(bed, frame=place.frame)
+            slopes[ucum_unit("GML", "BW")] = float(slope_text) / per_suv
+        scales.append((slope_text, slopes))
+    is_shared = all(scale == scales[0] for scale in scales)
+    for group, (slope_text, slopes) in zip(
+        [shared] if is_shared else per_frame, scales, strict=not is_shared
+    ):
         group.PixelValueTransformationSequence = groups.pixel_value_transformation(slope_text)
-        group.RealWorldValueMappingSequence = [_mapping(slope_text, header)]
+        group.RealWorldValueMappingSequence = [_mapping(unit, slope) for unit, slope in slopes.items()]
 
 
-def _mapping(slope_text: str, header: PetHeader) -> Dataset:
-    unit = ucum_unit(header.units, header.suv_type)
+def _mapping(unit: Code, slope: float) -> Dataset:
     mapping = Dataset()
     mapping.LUTExplanation = unit.meaning
-    mapping.LUTLabel = header.suv_type or header.units
+    mapping.LUTLabel = unit.value[:16]
     mapping.MeasurementUnitsCodeSequence = [coded(unit)]
     mapping.add_new("RealWorldValueFirstValueMapped", "SS", SMALLEST_16_BIT)
     mapping.add_new("RealWorldValueLastValueMapped", "SS", LARGEST_16_BIT)
     mapping.RealWorldValueIntercept = 0.0
-    mapping.RealWorldValueSlope = float(slope_text)
+    mapping.RealWorldValueSlope = slope
     return mapping

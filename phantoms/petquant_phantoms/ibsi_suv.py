@@ -1,9 +1,9 @@
 """The IBSI SUV cases are one object under many headers: cold 0.20, background 1.00, hot 4.00 must come back.
 
-Case list: oncoray/suv_computation (CC BY 4.0). One stored unit is worth at most 1e-3 SUV; some slopes therefore
-differ from the published ones. The object is `suv_dro` (256 x 256 x 20 voxels of 4 mm), or `suv_dro_small` with
-the same three levels. The Enhanced cases stand twice: with the dose in MBq as the standard says, and, with
-``_bq`` behind their number, in Bq as the published objects have it.
+Case list: oncoray/suv_computation (CC BY 4.0). One stored unit is worth at most 1e-3 SUV; some slopes
+therefore differ from the published ones. The object is `suv_dro` (256 x 256 x 20 voxels of 4 mm), or
+`suv_dro_small` with the same levels. The Enhanced cases stand twice: with the dose in MBq as the standard
+says, and, with ``_bq`` behind their number, in Bq as the published objects have it.
 """
 
 from __future__ import annotations
@@ -193,9 +193,9 @@ def _refusals() -> list[Case]:
 
 
 def _enhanced(*, suffix: str = "", **options: Any) -> list[Case]:
-    """Return the Enhanced PET cases: one slope, slopes per frame, stored SUV, a late series, no decay correction."""
+    """Return the Enhanced cases: one slope, one a frame, stored SUV, late series, no decay correction."""
     options |= {"object": "enhanced"}
-    late = {"series_at": _at("113000"), "decay_reference_at": _at("110000")}
+    late: dict[str, Any] = {"series_at": _at("113000"), "decay_reference_at": _at("110000")}
     undecayed = tuple(Bed(acquired_at=_at(clock), duration_s=603.0) for clock in ("110000", "110500"))
     return [
         _case(f"7_0_0{suffix}", **options),

@@ -73,11 +73,11 @@ _NO_ACQUISITION_TIME: Edits = (("AcquisitionDate", None), ("AcquisitionTime", No
 def _decay_reference() -> Iterator[Case]:
     """Yield O1 to O7, O29 and O30: which time the voxels are decay-corrected to."""
     late_count = Bed(acquired_at=_at("110001"), duration_s=120.7, frame_reference_s=1328.7, decay_factor=1.0)
-    siemens = {"dialect": "siemens", "has_private": False}
+    siemens: dict[str, Any] = {"dialect": "siemens", "has_private": False}
     yield _case("O1", "REF_TIME_CONFLICT", beds=(late_count,), **siemens)
     yield _case("O1_factors", "REF_TIME_CONFLICT", like=Definition().in_dialect(vendor="philips"))
     beds = tuple(Bed(acquired_at=_ELEVEN + timedelta(seconds=243 * n), duration_s=180.0) for n in range(6))
-    ge = {"dialect": "ge", "has_private": False, "acquisition_time_per_bed": False}
+    ge: dict[str, Any] = {"dialect": "ge", "has_private": False, "acquisition_time_per_bed": False}
     yield _case("O2", "ACQTIME_NOT_PER_BED", beds=beds, **ge)
     average_s = average_count_time_s(180.0, half_life_s=FLUORINE_18.half_life_s)
     single = Bed(
@@ -102,7 +102,7 @@ def _decay_reference() -> Iterator[Case]:
         beds=(Bed(acquired_at=_at("171015"), duration_s=1200.0, decay_factor=1.45951),),
         **siemens,
     )
-    early = {"series_at": _ELEVEN, "decay_reference_at": _at("112000")}
+    early: dict[str, Any] = {"series_at": _ELEVEN, "decay_reference_at": _at("112000")}
     late_bed = (Bed(acquired_at=_at("112000")),)
     yield _case("O6", refusal="REF_TIME_UNRESOLVED", beds=late_bed, **early)
     yield _case("O7", "REF_TIME_CONFLICT", dialect="siemens", slope="global", beds=late_bed, **early)
@@ -199,7 +199,7 @@ def _series_and_vendor() -> Iterator[Case]:
     contradiction = "DECAY_CORRECTION_CONTRADICTION"
     yield _case("O19_start", refusal=contradiction, corrected_image=("NORM", "ATTN"))
     yield _case("O19_none", refusal=contradiction, decay_correction="NONE", corrected_image=("ATTN", "DECY"))
-    counts = {
+    counts: dict[str, Any] = {
         "like": Definition().in_dialect(vendor="philips_cnts"),
         "philips_factors": "suv",
         "philips_suv_factor": 0.003515736,

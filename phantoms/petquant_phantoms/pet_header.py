@@ -61,6 +61,8 @@ class PetHeader:
         Where the private elements of the dialect lie, and whether they and their creator are written.
     private_is_unknown, private_blanks
         Private values written as bytes of VR UN; blanks after their text.
+    has_suv_mapping
+        Whether an Enhanced object maps its values to SUVbw as well.
     further_doses_bq
         Doses of further items of the radiopharmaceutical sequence, each otherwise like the first.
     philips_factors
@@ -97,6 +99,7 @@ class PetHeader:
     has_private: bool = True
     private_is_unknown: bool = False
     private_blanks: int = 0
+    has_suv_mapping: bool = False
     further_doses_bq: tuple[float, ...] = ()
     philips_factors: PhilipsFactors = "both"
     philips_suv_factor: float | None = None

@@ -175,6 +175,8 @@ def without_attenuation_correction(definition: Definition) -> Definition:
 
 def projection_dataset(definition: Definition) -> Dataset:
     """Return a coronal maximum intensity projection that lies in the series of the slices."""
+    if definition.object != "classic":
+        raise ValueError(f"{definition.name}: a projection lies among single slices only")
     grid = definition.grid
     made = frames(definition)[0]
     peaks = (made.stored.integers * made.stored.slopes[:, None, None]).max(axis=1)[::-1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import product
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from petquant_phantoms.definition import PetObject
 from petquant_phantoms.dialects import DIALECTS
@@ -26,6 +26,15 @@ UNITS = ("BQML", "GML", "CM2ML", "CNTS", "PROPCPS")
 
 # From this half-life on, the date of an injection may not be guessed from its clock time (suv.md 6: 11.5 h).
 LONG_LIVED_S = 41400.0
+
+# Where and how else the private elements of a dialect occur, as changes of the header.
+_PRIVATE_VARIANTS: dict[str, dict[str, Any]] = {
+    "private_block_11": {"private_block": 0x11},
+    "private_block_A7": {"private_block": 0xA7},
+    "private_without_creator": {"has_private_creator": False},
+    "private_unknown": {"private_is_unknown": True},
+    "private_blanks": {"private_blanks": 3},
+}
 
 REPROCESSED_AFTER = timedelta(minutes=30)
 
@@ -126,13 +135,7 @@ def _classic_variants(definition: Definition) -> Iterator[Variant]:
     )
     if not header.vendor.private:
         return
-    for name, change in {
-        "private_block_11": {"private_block": 0x11},
-        "private_block_A7": {"private_block": 0xA7},
-        "private_without_creator": {"has_private_creator": False},
-        "private_unknown": {"private_is_unknown": True},
-        "private_blanks": {"private_blanks": 3},
-    }.items():
+    for name, change in _PRIVATE_VARIANTS.items():
         yield Variant(name=name, definition=definition.with_header(**change))
     if header.units == "CNTS" and header.has_count_factor:
         for factors in get_args(PhilipsFactors):

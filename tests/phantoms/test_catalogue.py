@@ -8,8 +8,14 @@ import numpy as np
 import pydicom
 import pytest
 from petquant_phantoms import catalogue, lesion_labels
+from petquant_phantoms.definition_file import DefinitionError
 
 BUILT_OFTEN = [name for name in catalogue.names() if name != "suv_dro"]  # 256 x 256 x 20 is large for a test
+IOD = {
+    "classic": "PETImage",
+    "enhanced": "EnhancedPETImage",
+    "legacy_converted": "LegacyConvertedEnhancedPETImage",
+}
 DAMAGED_ON_PURPOSE = {"stripped"}
 
 
@@ -27,9 +33,10 @@ def test_two_builds_have_the_same_hashes(name, tmp_path):
 def test_dciodvfy_says_the_name_of_the_object_and_nothing_else(name, tmp_path):
     study = catalogue.build(name, tmp_path)
     files = sorted(study.dicom.rglob("*.dcm"))
+    iod = IOD[catalogue.load(name).object]
     for path in {files[0], files[len(files) // 2], files[-1]}:
         said = subprocess.run(["dciodvfy", "-new", str(path)], capture_output=True, text=True, check=False)
-        assert (said.stdout + said.stderr).strip() == "PETImage", path.name
+        assert (said.stdout + said.stderr).strip() == iod, path.name
 
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (dicom3tools) is not installed")
@@ -89,6 +96,30 @@ def test_simpleitk_finds_the_label_map_on_the_grid_of_the_series(name, tmp_path)
             expected = region["expected"]["suv_mean"]
             # SimpleITK reads slopes into single precision on top of our own tolerance
             assert inside.mean() == pytest.approx(expected["value"], abs=expected["abs_tol"] + 1e-6)
+
+
+def test_every_header_case_is_loaded_by_its_name():
+    # 43 valid and 15 invalid cases of the survey, 7 of them again, on two objects, and our own
+    names = catalogue.header_cases()
+    assert sum(name.startswith("ibsi_suv/") for name in names) == 43 + 15 + 7
+    assert sum(name.startswith("ibsi_suv_small/") for name in names) == 43 + 15 + 7
+    assert len(set(names)) == len(names)
+    for name in names:
+        definition = catalogue.load(name)
+        assert definition.name == name
+        assert definition.expected == "ok" or definition.expected.isupper()
+
+
+@pytest.mark.parametrize("name", ["ibsi_suv_small/7_1_0_bq", "suv/O18_different"])
+def test_a_header_case_is_built_like_any_phantom(name, tmp_path):
+    truth = catalogue.build(name, tmp_path).truth
+    assert truth["phantom"] == name
+    assert truth["series"]["error_code"] == ("DOSE_MULTIPLE" if name.startswith("suv/") else None)
+
+
+def test_an_unknown_header_case_is_answered_with_the_names_of_all():
+    with pytest.raises(DefinitionError, match="no phantom 'suv/O99'; there are anisotropic"):
+        catalogue.load("suv/O99")
 
 
 def test_label_map_keeps_indices_and_integers(tmp_path):

@@ -1,4 +1,4 @@
-"""Every variant of a phantom gives the SUV of its truth, computed by a second path that shares no code with it."""
+"""Every variant of a phantom gives the SUV of its truth, computed by a second path that shares no code."""
 # ruff: noqa: DTZ001  DICOM times carry no zone here
 
 from datetime import datetime
