@@ -160,7 +160,8 @@ def _taken(source: Dataset, *keywords: str) -> Dataset:
 
 def _frame_content(source: Dataset) -> Dataset:
     content = Dataset()
-    content.FrameAcquisitionNumber = int(source.AcquisitionNumber)
+    if "AcquisitionNumber" in source:
+        content.FrameAcquisitionNumber = int(source.AcquisitionNumber)
     if acquired_at := _acquisition_datetime(source):
         content.FrameAcquisitionDateTime = acquired_at
     duration_ms = _duration_ms(source)

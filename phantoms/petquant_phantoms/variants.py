@@ -36,6 +36,24 @@ _PRIVATE_VARIANTS: dict[str, dict[str, Any]] = {
     "private_blanks": {"private_blanks": 3},
 }
 
+# What classic headers carry of type 3, but for weight and size, without which there is no SUV.
+_OPTIONAL = (
+    "StudyDescription",
+    "SeriesDescription",
+    "ManufacturerModelName",
+    "DeviceSerialNumber",
+    "SoftwareVersions",
+    "RadiopharmaceuticalStartDateTime",
+    "RadiopharmaceuticalVolume",
+    "RadionuclidePositronFraction",
+    "RadiopharmaceuticalRoute",
+    "RandomsCorrectionMethod",
+    "AttenuationCorrectionMethod",
+    "ScatterCorrectionMethod",
+    "ReconstructionMethod",
+    "AcquisitionNumber",
+)
+
 REPROCESSED_AFTER = timedelta(minutes=30)
 
 
@@ -68,8 +86,9 @@ def combinations(
     units: Iterable[str] = UNITS,
     transfer_syntaxes: Iterable[str] = tuple(TRANSFER_SYNTAXES),
     objects: Iterable[PetObject] = get_args(PetObject),
+    slopes: Iterable[str | None] = (None,),
 ) -> Iterator[Variant]:
-    """Yield every applicable combination of vendor, decay correction, units, transfer syntax and object.
+    """Yield every applicable combination of vendor, decay correction, units, encoding, object and slopes.
 
     Left out is what cannot be written: JPEG 2000 of images below 32 x 32, a projection beside a multi-frame
     object, and as Enhanced PET phantoms that are gated or whose edits name classic attributes.
@@ -80,21 +99,25 @@ def combinations(
         The phantom.
     vendors, decays, units, transfer_syntaxes, objects
         The values of each axis; all of them when not given, more than two thousand variants.
+    slopes
+        "per_slice" or "global"; None stands for the slopes of the vendor.
 
     Yields
     ------
     Variant
         In the order of the axes, the last one running fastest.
     """
-    for vendor, decay, unit, syntax, kind in product(vendors, decays, units, transfer_syntaxes, objects):
+    axes = product(vendors, decays, units, transfer_syntaxes, objects, slopes)
+    for vendor, decay, unit, syntax, kind, slope in axes:
         if not _can_be_written(definition, transfer_syntax=syntax, kind=kind):
             continue
-        yield Variant(
-            name=f"{vendor}-{decay}-{unit}-{syntax}-{kind}",
-            definition=definition.in_dialect(
-                vendor=vendor, decay=decay, units=unit, transfer_syntax=syntax, object=kind
-            ),
+        varied = definition.in_dialect(
+            vendor=vendor, decay=decay, units=unit, transfer_syntax=syntax, object=kind
         )
+        name = f"{vendor}-{decay}-{unit}-{syntax}-{kind}"
+        if slope is not None:
+            name, varied = f"{name}-{slope}", replace(varied, slope=slope)
+        yield Variant(name=name, definition=varied)
 
 
 def _can_be_written(definition: Definition, *, transfer_syntax: str, kind: PetObject) -> bool:
@@ -110,8 +133,9 @@ def _can_be_written(definition: Definition, *, transfer_syntax: str, kind: PetOb
 def header_variants(definition: Definition) -> Iterator[Variant]:
     """Yield the ways in which the header of a phantom, in the dialect that it has, occurs in the field.
 
-    Other spellings of dates and times; private elements in another block, without creator, as bytes of VR UN,
-    with trailing blanks; the factors of Philips one by one; a series that was processed again.
+    Other spellings of dates and times; no optional attribute but those that an SUV needs; private elements
+    in another block, without creator, as bytes of VR UN, with trailing blanks; the factors of Philips one by
+    one; a series that was processed again.
     """
     for time_variant in get_args(TimeVariant):
         if time_variant in {"standard", "time_only"}:
@@ -129,9 +153,14 @@ def _classic_variants(definition: Definition) -> Iterator[Variant]:
     refusal = (
         "INJ_TIME_ONLY_LONG_LIVED" if needs_injection and header.used_half_life_s >= LONG_LIVED_S else None
     )
+    expected = refusal or definition.expected
     yield Variant(
-        name="time_only",
-        definition=replace(definition, time_variant="time_only", expected=refusal or definition.expected),
+        name="time_only", definition=replace(definition, time_variant="time_only", expected=expected)
+    )
+    without = tuple((keyword, None) for keyword in _OPTIONAL)
+    yield Variant(
+        name="required_only",
+        definition=replace(definition, edits=(*definition.edits, *without), expected=expected),
     )
     if not header.vendor.private:
         return

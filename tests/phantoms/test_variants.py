@@ -1,6 +1,8 @@
 """Every variant of a phantom gives the SUV of its truth, computed by a second path that shares no code."""
 # ruff: noqa: DTZ001  DICOM times carry no zone here
 
+import shutil
+import subprocess
 from datetime import datetime
 from itertools import groupby
 
@@ -69,6 +71,22 @@ def test_combinations_are_the_product_of_their_axes():
     names = [variant.name for variant in combinations(TINY)]
     assert len(names) == len(set(names)) == 8 * 3 * 5 * 6 * 3
     assert sum(1 for _ in combinations(catalogue.load("suv_dro_small"))) == 8 * 3 * 5 * 7 * 3
+
+
+def test_slopes_are_an_axis_of_their_own(tmp_path, plain_suv):
+    variants = list(
+        combinations(
+            TINY,
+            vendors=["generic"],
+            decays=["NONE"],
+            units=["BQML"],
+            transfer_syntaxes=["explicit"],
+            slopes=["per_slice", "global"],
+        )
+    )
+    assert len(variants) == 6
+    for variant in variants:
+        assert_truth_is_found(variant, tmp_path / variant.name, plain_suv)
 
 
 def test_what_no_suv_can_be_made_of_names_its_refusal():
@@ -151,10 +169,15 @@ def test_header_variants_are_those_that_fit_the_dialect():
         )
     }
     assert found == {
-        ("generic", "classic"): times | {"time_only", "reprocessed"},
-        ("ge", "classic"): times | private | {"time_only", "reprocessed"},
-        ("philips", "classic"): times | private | {"time_only"},  # nothing else tells its reference
-        ("philips_cnts", "legacy_converted"): times | private | factors | {"time_only", "reprocessed"},
+        ("generic", "classic"): times | {"time_only", "required_only", "reprocessed"},
+        ("ge", "classic"): times | private | {"time_only", "required_only", "reprocessed"},
+        ("philips", "classic"): times
+        | private
+        | {"time_only", "required_only"},  # nothing else tells its reference
+        ("philips_cnts", "legacy_converted"): times
+        | private
+        | factors
+        | {"time_only", "required_only", "reprocessed"},
         ("ge", "enhanced"): times | {"reprocessed"},
     }
 
@@ -163,7 +186,21 @@ def test_a_clock_time_alone_does_not_date_the_injection_of_a_long_lived_nuclide(
     antibody = catalogue.load("ibsi_suv_small/4_5")
     expected = {variant.name: variant.expected for variant in header_variants(antibody)}
     assert expected["time_only"] == "INJ_TIME_ONLY_LONG_LIVED"
+    assert expected["required_only"] == "INJ_TIME_ONLY_LONG_LIVED"  # the date-time is optional
     assert expected["datetime_only"] == "ok"
+
+
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (dicom3tools) is not installed")
+@pytest.mark.parametrize("kind", ["classic", "legacy_converted"])
+def test_variants_within_the_standard_validate(kind, tmp_path):
+    against_it = {"colons", "dotted_dates", "private_without_creator"}
+    for variant in header_variants(TINY.in_dialect(vendor="ge", object=kind)):
+        if variant.name not in against_it:
+            path = write_datasets(pet_objects(variant.definition), tmp_path / variant.name)[0]
+            said = subprocess.run(
+                ["dciodvfy", "-new", str(path)], capture_output=True, text=True, check=False
+            )
+            assert len((said.stdout + said.stderr).splitlines()) == 1, (variant.name, said.stderr)
 
 
 @pytest.mark.parametrize(
