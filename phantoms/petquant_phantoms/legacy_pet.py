@@ -123,8 +123,9 @@ def legacy_converted_dataset(definition: Definition, *, kind: str = "PT", number
     dataset.BurnedInAnnotation = "NO"
     dataset.PresentationLUTShape = "IDENTITY"
     dataset.AcquisitionContextSequence = []
-    if began_at := _acquisition_datetime(first):
-        dataset.AcquisitionDateTime = began_at
+    started = [at for at in map(_acquisition_datetime, slices) if at is not None]
+    if started:
+        dataset.AcquisitionDateTime = min(started)
     dataset.ContributingEquipmentSequence = item_of(
         PurposeOfReferenceCodeSequence=[coded(CONVERSION_EQUIPMENT)], Manufacturer="petquant phantoms"
     )

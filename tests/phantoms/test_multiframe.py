@@ -217,6 +217,15 @@ def test_edits_reach_every_frame(tmp_path):
     assert ds.PatientWeight == 71.0
 
 
+def test_a_converted_series_began_with_its_first_bed_whatever_the_order_of_its_frames(tmp_path):
+    backwards = replace(TWO_BEDS, object="legacy_converted", instance_order="descending")
+    ds = pydicom.dcmread(written(backwards, tmp_path))
+    contents = [group.FrameContentSequence[0] for group in ds.PerFrameFunctionalGroupsSequence]
+    assert contents[0].FrameAcquisitionDateTime == "20250101111020.500000"
+    assert contents[0].InStackPositionNumber == 8
+    assert ds.AcquisitionDateTime == "20250101110000"
+
+
 @pytest.mark.parametrize("text", ["nan", "", "12 s", "1e400"])
 def test_a_classic_value_that_is_none_survives_the_conversion_as_it_stands(text, tmp_path):
     edits = (("ActualFrameDuration", text), ("PatientWeight", text), ("AcquisitionTime", "noon"))
