@@ -39,7 +39,11 @@ def list_(
 
     rows = [_row(catalogue.load(name)) for name in catalogue.names()]
     if json:
-        content = {"phantoms": rows, "choices": _choices()}
+        content = {
+            "phantoms": rows,
+            "header_cases": list(catalogue.header_cases()),
+            "choices": _choices(),
+        }
         sys.stdout.write(json_module.dumps(content, indent=2) + "\n")
         return
     for row in rows:
@@ -48,6 +52,7 @@ def list_(
         if row["proves"]:
             typer.echo(f"    Proves: {row['proves']}.")
     typer.echo("")
+    typer.echo(f"Header cases: {', '.join(catalogue.header_cases())}")
     for option, words in _choices().items():
         typer.echo(f"{option}: {', '.join(words)}")
 
@@ -75,12 +80,28 @@ def build(
     transfer_syntax: Annotated[
         str | None, typer.Option(help="How pixels are encoded; petquant phantom list names them.")
     ] = None,
+    object_: Annotated[
+        str | None,
+        typer.Option(
+            "--object", metavar="classic|enhanced|legacy_converted", help="One file a slice, or one for all."
+        ),
+    ] = None,
+    time_variant: Annotated[
+        str | None, typer.Option(help="How times are spelled; petquant phantom list names them.")
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Write phantoms as DICOM studies with regions and their truth."""
     from petquant_cli.messages import MESSAGES
 
-    dialect = {"vendor": vendor, "decay": decay, "units": units, "transfer_syntax": transfer_syntax}
+    dialect = {
+        "vendor": vendor,
+        "decay": decay,
+        "units": units,
+        "transfer_syntax": transfer_syntax,
+        "object": object_,
+        "time_variant": time_variant,
+    }
     _require_choices(dialect)
     definitions = [(name, _in_dialect(name, dialect)) for name in _asked_for(names or [], is_all=is_all)]
     folders = [out] if len(definitions) == 1 and not is_all else [out / name for name, _ in definitions]
@@ -104,20 +125,23 @@ def _row(definition: Definition) -> dict[str, Any]:
 
 def _choices() -> dict[str, list[str]]:
     """Return what each option of the dialect may be, from the tables of the phantoms."""
-    from petquant_phantoms.definition import UNITS
+    from petquant_phantoms.definition import UNITS, PetObject
     from petquant_phantoms.dialects import DIALECTS
     from petquant_phantoms.encoding import TRANSFER_SYNTAXES
     from petquant_phantoms.pet_header import DecayCorrection
+    from petquant_phantoms.time_spelling import TimeVariant
 
     return {
         "--vendor": list(DIALECTS),
         "--decay": list(get_args(DecayCorrection)),
         "--units": list(UNITS),
         "--transfer-syntax": list(TRANSFER_SYNTAXES),
+        "--object": list(get_args(PetObject)),
+        "--time-variant": list(get_args(TimeVariant)),
     }
 
 
-def _require_choices(dialect: dict[str, str | None]) -> None:
+def _require_choices(dialect: dict[str, Any]) -> None:
     for option, words in _choices().items():
         given = dialect[option.removeprefix("--").replace("-", "_")]
         if given is not None and given not in words:
@@ -129,9 +153,10 @@ def _asked_for(names: list[str], *, is_all: bool) -> list[str]:
     from petquant_phantoms import catalogue
 
     known = catalogue.names()
-    unknown = [name for name in names if name not in known]
+    unknown = [name for name in names if name not in (*known, *catalogue.header_cases())]
     if unknown:
-        raise _impossible(f"no phantom {', '.join(unknown)}", expected=f"one of {', '.join(known)}")
+        expected = f"one of {', '.join(known)}; or a header case such as ibsi_suv_small/0_0, suv/O1"
+        raise _impossible(f"no phantom {', '.join(unknown)}", expected=expected)
     if bool(names) == is_all:
         raise _impossible(
             "names and --all" if names else "neither a name nor --all",
@@ -141,7 +166,7 @@ def _asked_for(names: list[str], *, is_all: bool) -> list[str]:
     return list(known) if is_all else list(dict.fromkeys(names))
 
 
-def _in_dialect(name: str, dialect: dict[str, str | None]) -> Definition:
+def _in_dialect(name: str, dialect: dict[str, Any]) -> Definition:
     from petquant_phantoms import catalogue
 
     try:
@@ -150,7 +175,7 @@ def _in_dialect(name: str, dialect: dict[str, str | None]) -> Definition:
         raise _impossible(f"{name} with {_words(dialect)}: {error}") from error
 
 
-def _written(definition: Definition, folder: Path, dialect: dict[str, str | None]) -> Study:
+def _written(definition: Definition, folder: Path, dialect: dict[str, Any]) -> Study:
     """Build a phantom, and let it appear in its folder when it is whole."""
     from petquant_phantoms.study import write_study
 
@@ -201,7 +226,7 @@ def _next(study: Study, definition: Definition) -> list[str]:
     return words
 
 
-def _words(dialect: dict[str, str | None]) -> str:
+def _words(dialect: dict[str, Any]) -> str:
     given = [f"--{name.replace('_', '-')} {value}" for name, value in dialect.items() if value is not None]
     return " ".join(given) or "the header of its definition"
 

@@ -10,6 +10,7 @@ from petquant_phantoms.encoding import TRANSFER_SYNTAXES, file_bytes, write_file
 from petquant_phantoms.image_grid import ImageGrid
 from petquant_phantoms.label_maps import lesion_labels, write_label_map
 from petquant_phantoms.pet_header import Bed, PetHeader
+from petquant_phantoms.pet_objects import pet_objects
 from petquant_phantoms.pet_series import nac_datasets, pet_datasets, projection_dataset
 from petquant_phantoms.study import Study, write_datasets, write_study
 
@@ -34,6 +35,7 @@ __all__ = [
     "lesion_labels",
     "nac_datasets",
     "pet_datasets",
+    "pet_objects",
     "projection_dataset",
     "region_mask",
     "suv_field",

@@ -17,9 +17,11 @@ from petquant_phantoms.noise import Noise
 from petquant_phantoms.pet_header import PetHeader
 from petquant_phantoms.segmentation import SegmentationType
 from petquant_phantoms.squares import Square
+from petquant_phantoms.time_spelling import TimeVariant
 
 InstanceOrder = Literal["ascending", "descending", "shuffled"]
 Extra = Literal["nac_series", "mip", "seg", "rtstruct"]
+PetObject = Literal["classic", "enhanced", "legacy_converted"]
 Drawn = VoxelRun | OccupancyBox | Square
 
 # Units that no SUV can be computed from, and the code of the refusal.
@@ -75,6 +77,11 @@ class Definition:
         "per_slice", "global", or slopes that the slices take in turn; None leaves it to the dialect.
     transfer_syntax
         Name of a row of `encoding.TRANSFER_SYNTAXES`.
+    object
+        What the series is written as: one classic object a slice, one Enhanced PET, or one Legacy Converted
+        Enhanced PET.
+    time_variant
+        How dates and times are spelt, or which of the two injection times is left out.
     expected
         "ok", or the code of the refusal that this phantom must meet.
     time_frames, gates
@@ -112,6 +119,8 @@ class Definition:
     header: PetHeader = field(default_factory=PetHeader)
     slope: str | tuple[float, ...] | None = None
     transfer_syntax: str = "explicit"
+    object: PetObject = "classic"
+    time_variant: TimeVariant = "standard"
     seed: int = 0
     expected: str = "ok"
     frame_of_reference: str = ""
@@ -157,11 +166,23 @@ class Definition:
         decay: str | None = None,
         units: str | None = None,
         transfer_syntax: str | None = None,
+        object: PetObject | None = None,  # noqa: A002  the word of DICOM
+        time_variant: TimeVariant | None = None,
     ) -> Self:
         """Return this phantom as another vendor writes it; what is not given stays.
 
         A vendor brings its own units unless ``units`` is given. Units GML and CM2ML bring SUVType BW and BSA.
         Units that have no SUV make the phantom one that must be refused.
+
+        Parameters
+        ----------
+        vendor, decay, units, transfer_syntax
+            Name in `dialects.DIALECTS`; START, ADMIN or NONE; Units (0054,1001), also of an Enhanced object,
+            which writes their UCUM code; name in `encoding.TRANSFER_SYNTAXES`.
+        object
+            "classic", "enhanced" or "legacy_converted".
+        time_variant
+            One of `time_spelling.TimeVariant`.
         """
         changes: dict[str, Any] = {}
         if vendor is not None:
@@ -173,11 +194,23 @@ class Definition:
         if chosen is not None:
             suv_type = {"GML": "BW", "CM2ML": "BSA"}.get(chosen)
             variant = variant.with_header(units=chosen, suv_type=suv_type)
-            refusal = REFUSED_UNITS.get(chosen)
-            if chosen == "CNTS" and not variant.header.has_count_factor:
-                refusal = "CNTS_NO_FACTOR"
-            if variant.expected == "ok" and refusal is not None:
-                variant = replace(variant, expected=refusal)
         if transfer_syntax is not None:
             variant = replace(variant, transfer_syntax=transfer_syntax)
+        if object is not None:
+            variant = replace(variant, object=object)
+        if time_variant is not None:
+            variant = replace(variant, time_variant=time_variant)
+        if variant.expected == "ok":
+            variant = replace(variant, expected=variant.refusal_by_units or "ok")
         return variant
+
+    @property
+    def refusal_by_units(self) -> str | None:
+        """Code of the refusal that the units alone bring; None when an SUV can be computed from them.
+
+        Counts need the private factors of Philips, which an Enhanced object does not carry.
+        """
+        if self.header.units == "CNTS":
+            has_factor = self.header.has_count_factor and self.object != "enhanced"
+            return None if has_factor else "CNTS_NO_FACTOR"
+        return REFUSED_UNITS.get(self.header.units)

@@ -31,7 +31,7 @@ from petquant_phantoms.body import (
     Uptake,
 )
 from petquant_phantoms.ct_series import WATER_HU, CtScan, Tissue
-from petquant_phantoms.definition import Definition, Drawn, Extra, InstanceOrder
+from petquant_phantoms.definition import Definition, Drawn, Extra, InstanceOrder, PetObject
 from petquant_phantoms.drawn_regions import OccupancyBox, Quoted, VoxelRun
 from petquant_phantoms.encoding import TRANSFER_SYNTAXES
 from petquant_phantoms.image import Gaussian
@@ -41,6 +41,7 @@ from petquant_phantoms.pet_header import Bed, PetHeader
 from petquant_phantoms.radiopharmaceuticals import RADIOPHARMACEUTICALS
 from petquant_phantoms.segmentation import SegmentationType
 from petquant_phantoms.squares import Drawing, Square
+from petquant_phantoms.time_spelling import TimeVariant
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -74,6 +75,8 @@ _CHOICES = {
     "instance_order": get_args(InstanceOrder),
     "segmentation_type": get_args(SegmentationType),
     "sampling": get_args(Sampling),
+    "object": get_args(PetObject),
+    "time_variant": get_args(TimeVariant),
 }
 _BODY_KEYS = {"background_suv", "uptakes", "spikes", "regions", "suv"}
 _IMAGE_KEYS = {"point_spread", "noise"}
@@ -350,8 +353,9 @@ def _header(name: str, table: Table) -> PetHeader:
     for key in ("injected_at", "series_at", "decay_reference_at"):
         if key in changes:
             changes[key] = _local(name, f"header.{key}", changes[key])
-    if "corrected_image" in changes:
-        changes["corrected_image"] = tuple(changes["corrected_image"])
+    for key in ("corrected_image", "further_doses_bq"):
+        if key in changes:
+            changes[key] = tuple(changes[key])
     if "beds" in changes:
         changes["beds"] = tuple(_bed(name, bed) for bed in changes["beds"])
     try:

@@ -10,11 +10,12 @@ import io
 from typing import TYPE_CHECKING
 
 import numpy as np
+from pydicom.charset import convert_encodings, default_encoding
 from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filewriter import dcmwrite
-from pydicom.tag import Tag
+from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -62,11 +63,15 @@ def write_text(dataset: Dataset, keyword: str, text: str | bytes, *, vr: str | N
     number = tag_for_keyword(keyword)
     if number is None:
         raise ValueError(f"{keyword!r} is no DICOM keyword")
-    tag = Tag(number)
+    put_raw(dataset, Tag(number), text, vr=vr or dictionary_VR(number))
+
+
+def put_raw(dataset: Dataset, tag: BaseTag, text: str | bytes, *, vr: str) -> None:
+    """Put an element, private ones too, with exactly this text into a dataset, padded to an even length."""
     value = text if isinstance(text, bytes) else text.encode("ascii")
     value += b" " * (len(value) % 2)
     # A raw element is what pydicom keeps of a file before it looks at the text: it is written as it stands.
-    dataset[tag] = RawDataElement(tag, vr or dictionary_VR(tag), len(value), value, 0, False, True)
+    dataset[tag] = RawDataElement(tag, vr, len(value), value, 0, False, True)
 
 
 def file_bytes(dataset: Dataset, *, transfer_syntax: str = "explicit") -> bytes:
@@ -91,9 +96,32 @@ def file_bytes(dataset: Dataset, *, transfer_syntax: str = "explicit") -> bytes:
         if syntax == JPEG2000Lossless and min(dataset.Rows, dataset.Columns) < SMALLEST_JPEG_2000:
             raise ValueError(f"jpeg_2000 needs at least {SMALLEST_JPEG_2000} rows and columns")
         written.compress(syntax, generate_instance_uid=False)
+    if dataset.original_encoding == (None, None):
+        _keep_unparsed(written, syntax=meta.TransferSyntaxUID)
     buffer = io.BytesIO()
     dcmwrite(buffer, written, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def _keep_unparsed(dataset: Dataset, *, syntax: UID) -> None:
+    """Make pydicom write raw elements, here and in all items, as they stand: it trims those it parses.
+
+    It does so only where a dataset claims to have been read in the encoding and character set of the file.
+    Items that were really read from a file keep what they know of it.
+    """
+    if dataset.original_encoding != (None, None):
+        return
+    charset = dataset.get("SpecificCharacterSet")
+    dataset.set_original_encoding(
+        syntax.is_implicit_VR,
+        syntax.is_little_endian,
+        default_encoding if charset is None else convert_encodings(charset),
+    )
+    for tag in dataset.keys():  # noqa: SIM118
+        element = dataset.get_item(tag)
+        is_parsed = isinstance(element, DataElement) and element.VR == "SQ"
+        for item in element.value if is_parsed else ():
+            _keep_unparsed(item, syntax=syntax)
 
 
 def write_file(dataset: Dataset, path: Path, *, transfer_syntax: str = "explicit") -> None:

@@ -1,7 +1,9 @@
 """The IBSI SUV cases are one object under many headers: cold 0.20, background 1.00, hot 4.00 must come back.
 
-Case list: oncoray/suv_computation (CC BY 4.0), without its Enhanced PET cases. The object is `suv_dro_small`,
-so that one stored unit is worth at most 1e-3 SUV; some slopes therefore differ from the published ones.
+Case list: oncoray/suv_computation (CC BY 4.0). One stored unit is worth at most 1e-3 SUV; some slopes
+therefore differ from the published ones. The object is `suv_dro` (256 x 256 x 20 voxels of 4 mm), or
+`suv_dro_small` with the same levels. The Enhanced cases stand twice: with the dose in MBq as the standard
+says, and, with ``_bq`` behind their number, in Bq as the published objects have it.
 """
 
 from __future__ import annotations
@@ -10,12 +12,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from petquant_phantoms import catalogue
+from petquant_phantoms import definition_folder
 from petquant_phantoms.pet_header import Bed
 from petquant_phantoms.radiopharmaceuticals import PSMA_11, ZR89_ANTIBODY
 
 if TYPE_CHECKING:
-    from petquant_phantoms.definition import Definition
+    from petquant_phantoms.definition import Definition, PetObject
 
 MINIMUM_SUV, MEDIAN_SUV, MAXIMUM_SUV = 0.20, 1.00, 4.00
 TOLERANCE_SUV = 0.005  # two decimals, the criterion of the survey
@@ -47,7 +49,9 @@ _VENDORS = ("siemens", "ge", "philips_cnts", "generic")
 
 
 def _base() -> Definition:
-    published = catalogue.load("suv_dro_small").with_header(beds=(_NOON_SERIES,), series_type="STATIC")
+    published = definition_folder.load("suv_dro_small").with_header(
+        beds=(_NOON_SERIES,), series_type="STATIC"
+    )
     return replace(published, slope=(1.0,))
 
 
@@ -57,11 +61,13 @@ def _case(
     edits: Edits = (),
     slope: tuple[float, ...] = (1.0,),
     expected: str = "ok",
+    object: PetObject = "classic",  # noqa: A002  the word of DICOM
     **header: Any,
 ) -> Case:
     varied = _base().with_header(**header) if header else _base()
-    name = f"ibsi_suv_{number}"
-    return Case(id=number, definition=replace(varied, name=name, edits=edits, slope=slope, expected=expected))
+    name = f"ibsi_suv_small/{number}"
+    changes: dict[str, Any] = {"edits": edits, "slope": slope, "expected": expected, "object": object}
+    return Case(id=number, definition=replace(varied, name=name, **changes))
 
 
 def _in_grams_per_ml(number: str, suv_type: str, sex: str, **options: Any) -> Case:
@@ -186,9 +192,58 @@ def _refusals() -> list[Case]:
     ]
 
 
+def _enhanced(*, suffix: str = "", **options: Any) -> list[Case]:
+    """Return the Enhanced cases: one slope, one a frame, stored SUV, late series, no decay correction."""
+    options |= {"object": "enhanced"}
+    late: dict[str, Any] = {"series_at": _at("113000"), "decay_reference_at": _at("110000")}
+    undecayed = tuple(Bed(acquired_at=_at(clock), duration_s=603.0) for clock in ("110000", "110500"))
+    return [
+        _case(f"7_0_0{suffix}", **options),
+        _case(f"7_1_0{suffix}", slope=(2.0, 1.5), **options),
+        _in_grams_per_ml(f"7_2_0{suffix}", "BW", "O", **options),
+        _case(f"7_3_0{suffix}", **late, **options),
+        _case(f"7_3_1{suffix}", decay_correction="NONE", beds=undecayed, **options),
+    ]
+
+
+def _as_published() -> list[Case]:
+    """Return cases of the list once more, as the published objects deviate from the standard."""
+    without_creator = [
+        replace(
+            each,
+            id=f"{each.id}_no_creator",
+            definition=replace(
+                each.definition.with_header(has_private_creator=False),
+                name=f"{each.definition.name}_no_creator",
+            ),
+        )
+        for each in _dose_and_reference_time()
+        if each.id.startswith("3_3_")
+    ]
+    return [*without_creator, *_enhanced(suffix="_bq", dose_unit="Bq")]
+
+
+# The 43 valid and 15 invalid cases of the list.
 CASES: tuple[Case, ...] = (
     *_units_and_normalisation(),
     *_dose_and_reference_time(),
     *_injection_and_nuclide(),
+    *_enhanced(),
     *_refusals(),
 )
+
+# Seven of them again: the dose of Enhanced objects in Bq, private times without their creator.
+AS_PUBLISHED: tuple[Case, ...] = tuple(_as_published())
+
+_BY_ID = {each.id: each for each in (*CASES, *AS_PUBLISHED)}
+IDS = tuple(_BY_ID)
+
+
+def case(number: str, *, is_small: bool = True) -> Case:
+    """Return a case on the small object, or on the full one of 256 x 256 x 20 voxels."""
+    small = _BY_ID[number]
+    if is_small:
+        return small
+    full = definition_folder.load("suv_dro")
+    name = f"ibsi_suv/{number}"
+    return Case(id=number, definition=replace(small.definition, name=name, grid=full.grid, body=full.body))

@@ -5,13 +5,15 @@ Each function gives one group of attributes; nothing here reckons, values come f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pydicom.uid import PositronEmissionTomographyImageStorage
 
 from petquant_phantoms.decimal_string import text_of
+from petquant_phantoms.encoding import put_raw
 from petquant_phantoms.radiopharmaceuticals import Code
 from petquant_phantoms.uids import uid
 
@@ -128,7 +130,10 @@ def put_series_physics(dataset: Dataset, definition: Definition) -> None:
     dataset.PatientOrientationCodeSequence = [position]
     is_headfirst = definition.grid.normal[2] > 0.0
     dataset.PatientGantryRelationshipCodeSequence = [coded(HEADFIRST if is_headfirst else FEETFIRST)]
-    dataset.RadiopharmaceuticalInformationSequence = [radiopharmaceutical_item(header)]
+    doses_bq = (header.injected_activity_bq, *header.further_doses_bq)
+    dataset.RadiopharmaceuticalInformationSequence = [
+        radiopharmaceutical_item(replace(header, injected_activity_bq=dose_bq)) for dose_bq in doses_bq
+    ]
 
 
 def radiopharmaceutical_item(header: PetHeader) -> Dataset:
@@ -140,7 +145,7 @@ def radiopharmaceutical_item(header: PetHeader) -> Dataset:
     item.RadiopharmaceuticalRoute = INTRAVENOUS
     item.RadiopharmaceuticalVolume = "5"
     item.RadiopharmaceuticalStartTime = time_text(header.injected_at, fractional=fractional)
-    item.RadionuclideTotalDose = text_of(header.injected_activity_bq)
+    item.RadionuclideTotalDose = text_of(header.written_dose())
     item.RadionuclideHalfLife = text_of(header.used_half_life_s)
     item.RadionuclidePositronFraction = text_of(compound.nuclide.positron_fraction)
     item.RadiopharmaceuticalStartDateTime = datetime_text(header.injected_at, fractional=fractional)
@@ -159,8 +164,7 @@ def put_slice(dataset: Dataset, definition: Definition, place: SliceOfSeries, *,
     """Write what differs from slice to slice: identity, position and times."""
     header, grid = definition.header, definition.grid
     bed = header.bed_of_slice(place.k, n_slices=grid.shape[0])
-    recorded = bed if header.acquisition_time_per_bed else header.beds[0]
-    acquired_at = header.acquired_at(recorded, frame=place.frame if header.acquisition_time_per_bed else 0)
+    acquired_at = header.recorded_at(bed, frame=place.frame)
     clock = time_text(acquired_at, fractional=header.vendor.fractional_seconds)
     dataset.SOPClassUID = PositronEmissionTomographyImageStorage
     dataset.SOPInstanceUID = instance_uid(definition.name, place, kind=kind)
@@ -201,13 +205,19 @@ def put_private(dataset: Dataset, header: PetHeader) -> None:
     """Write the private elements of the dialect."""
     if not header.has_private:
         return
+    written = []
     for element in header.vendor.private:
         value = _private_value(header, element.content)
         if value is None:
             continue
-        if header.has_private_creator:
-            dataset.add_new((element.group, header.private_block), "LO", element.creator)
-        dataset.add_new((element.group, (header.private_block << 8) + element.place), element.vr, value)
+        tag = Tag(element.group, (header.private_block << 8) + element.place)
+        vr = "UN" if header.private_is_unknown else element.vr
+        # Raw, as pydicom trims the blanks of decimal strings.
+        put_raw(dataset, tag, value + " " * header.private_blanks, vr=vr)
+        written.append(element)
+    # Creators last: beside its creator pydicom parses a raw element and forgets that its VR was UN.
+    for element in written if header.has_private_creator else ():
+        dataset.add_new((element.group, header.private_block), "LO", element.creator)
 
 
 def _private_value(header: PetHeader, content: PrivateContent) -> str | None:

@@ -18,6 +18,7 @@ from petquant_phantoms.radiopharmaceuticals import FDG, Radiopharmaceutical
 
 DecayCorrection = Literal["START", "ADMIN", "NONE"]
 PhilipsFactors = Literal["both", "suv", "activity", "zero", "none"]
+DoseUnit = Literal["Bq", "MBq"]
 
 CORRECTIONS = ("NORM", "DTIM", "ATTN", "SCAT", "DECY", "RAN")
 
@@ -49,12 +50,21 @@ class PetHeader:
         Half-life written and used; None means that of the nuclide.
     corrected_image
         CorrectedImage; None means all corrections, without DECY when there is no decay correction.
+    dose_unit
+        Unit in which RadionuclideTotalDose is written; None means that of the standard: Bq in classic and
+        legacy converted objects, MBq in Enhanced PET (PS3.3 C.8.22.4).
     units, suv_type
         Units (0054,1001) and SUVType (0054,1006).
     acquisition_time_per_bed
         False writes the time of the first bed on every slice, as many GE series do.
     private_block, has_private_creator, has_private
         Where the private elements of the dialect lie, and whether they and their creator are written.
+    private_is_unknown, private_blanks
+        Private values written as bytes of VR UN; blanks after their text.
+    has_suv_mapping
+        Whether an Enhanced object maps its values to SUVbw as well.
+    further_doses_bq
+        Doses of further items of the radiopharmaceutical sequence, each otherwise like the first.
     philips_factors
         Which of the two Philips factors are written; "zero" writes both as 0.
     philips_suv_factor, philips_activity_factor
@@ -69,6 +79,7 @@ class PetHeader:
     height_m: float = 1.75
     radiopharmaceutical: Radiopharmaceutical = FDG
     injected_activity_bq: float = 350.0e6
+    dose_unit: DoseUnit | None = None
     half_life_s: float | None = None
     injected_at: datetime = datetime(2025, 1, 1, 10, 0, 0)  # noqa: DTZ001  DICOM times carry no zone here
     series_at: datetime = datetime(2025, 1, 1, 11, 0, 0)  # noqa: DTZ001
@@ -86,6 +97,10 @@ class PetHeader:
     private_block: int = 0x10
     has_private_creator: bool = True
     has_private: bool = True
+    private_is_unknown: bool = False
+    private_blanks: int = 0
+    has_suv_mapping: bool = False
+    further_doses_bq: tuple[float, ...] = ()
     philips_factors: PhilipsFactors = "both"
     philips_suv_factor: float | None = None
     philips_activity_factor: float = 2.5
@@ -95,6 +110,8 @@ class PetHeader:
             raise ValueError(f"dialect {self.dialect!r} is unknown; there are {', '.join(DIALECTS)}")
         if self.decay_correction not in {"START", "ADMIN", "NONE"}:
             raise ValueError(f"decay_correction {self.decay_correction!r} is not START, ADMIN or NONE")
+        if self.dose_unit not in {None, "Bq", "MBq"}:
+            raise ValueError(f"dose_unit {self.dose_unit!r} is neither Bq nor MBq")
         if not self.beds:
             raise ValueError("a PET header needs at least one bed")
 
@@ -146,6 +163,11 @@ class PetHeader:
             self.decay_interval_s, half_life_s=self.used_half_life_s
         )
 
+    def written_dose(self, *, standard: DoseUnit = "Bq") -> float:
+        """Return the number of RadionuclideTotalDose; ``standard`` is the unit of the kind of object."""
+        is_in_bq = (self.dose_unit or standard) == "Bq"
+        return self.injected_activity_bq if is_in_bq else self.injected_activity_bq / 1.0e6
+
     def bed_of_slice(self, k: int, *, n_slices: int) -> Bed:
         """Return the bed position that slice k was acquired in."""
         return self.beds[k * len(self.beds) // n_slices]
@@ -155,6 +177,12 @@ class PetHeader:
         ends_at = max(b.acquired_at + timedelta(seconds=b.duration_s) for b in self.beds)
         pass_s = decay.seconds_between(min(b.acquired_at for b in self.beds), ends_at)
         return bed.acquired_at + timedelta(seconds=self.vendor.acquisition_lag_s + frame * pass_s)
+
+    def recorded_at(self, bed: Bed, *, frame: int = 0) -> datetime:
+        """Return when the acquisition of a bed began by the header, which may give all beds one time."""
+        if self.acquisition_time_per_bed:
+            return self.acquired_at(bed, frame=frame)
+        return self.acquired_at(self.beds[0])
 
     def activity_per_suv(self, bed: Bed, *, frame: int = 0) -> float:
         """Return the stored concentration in Bq/mL of a voxel of SUVbw 1.
@@ -213,6 +241,13 @@ class PetHeader:
             return start_s + self.vendor.frame_reference_excess_s
         average_s = decay.average_count_time_s(bed.duration_s, half_life_s=self.used_half_life_s)
         return start_s + average_s + self.vendor.frame_reference_excess_s
+
+    def frame_reference_at(self, bed: Bed, *, frame: int = 0) -> datetime:
+        """Return FrameReferenceDateTime: the average-count time of the frame, whatever the dialect counts."""
+        if bed.frame_reference_s is not None:
+            return self.frame_zero_at + timedelta(seconds=bed.frame_reference_s)
+        average_s = decay.average_count_time_s(bed.duration_s, half_life_s=self.used_half_life_s)
+        return self.acquired_at(bed, frame=frame) + timedelta(seconds=average_s)
 
     def decay_factor(self, bed: Bed, *, frame: int = 0) -> float:
         """Return DecayFactor: ``exp(lambda (T_acq + T_ave - t_ref))``, 1 where the dialect computes none."""

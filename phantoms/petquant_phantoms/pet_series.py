@@ -13,6 +13,7 @@ from petquant_phantoms.encoding import write_text
 from petquant_phantoms.image import image_suv
 from petquant_phantoms.pet_attributes import SliceOfSeries
 from petquant_phantoms.quantisation import StoredVolume, quantise
+from petquant_phantoms.time_spelling import respell
 from petquant_phantoms.uids import uid
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 # What is left of the concentration without attenuation correction, roughly, in the middle of a torso.
 NAC_FRACTION = 0.25
+NAC = "PT NAC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,34 +83,36 @@ def pet_datasets(
         Little-endian pixels, no file meta information: `encoding.write_file` writes them.
     """
     datasets = [
-        _slice(definition, place, stored, kind=kind, number=number) for place, stored in _places(definition)
+        _slice(definition, place, stored, kind=kind, number=number) for place, stored in places(definition)
     ]
     for index, dataset in enumerate(datasets):
-        _apply_edits(dataset, definition.edits)
+        respell(dataset, definition.time_variant)
+        apply_edits(dataset, definition.edits)
         if edit is not None:
             edit(dataset, index)
     return datasets
 
 
-def _places(definition: Definition) -> Iterator[tuple[SliceOfSeries, StoredVolume]]:
+def places(definition: Definition) -> Iterator[tuple[SliceOfSeries, StoredVolume]]:
+    """Yield every slice of every frame in the order of their instances, with the volume it is stored in."""
     kept = [k for k in range(definition.grid.shape[0]) if k not in definition.missing_slices]
-    places = []
+    in_order = []
     for made in frames(definition):
-        places += [(SliceOfSeries(k=k, frame=made.frame, gate=made.gate), made.stored) for k in kept]
+        in_order += [(SliceOfSeries(k=k, frame=made.frame, gate=made.gate), made.stored) for k in kept]
         doubled = StoredVolume(
             integers=np.asarray(made.stored.integers // 2, dtype=np.int16),
             slope_texts=made.stored.slope_texts,
         )
-        places += [
+        in_order += [
             (SliceOfSeries(k=k, frame=made.frame, gate=made.gate, copy=1), doubled)
             for k in definition.doubled_slices
         ]
     if definition.instance_order == "descending":
-        places.reverse()
+        in_order.reverse()
     elif definition.instance_order == "shuffled":
-        order = np.random.default_rng(definition.seed).permutation(len(places))
-        places = [places[int(n)] for n in order]
-    for instance, (place, stored) in enumerate(places, start=1):
+        order = np.random.default_rng(definition.seed).permutation(len(in_order))
+        in_order = [in_order[int(n)] for n in order]
+    for instance, (place, stored) in enumerate(in_order, start=1):
         yield replace(place, instance=instance), stored
 
 
@@ -131,26 +135,34 @@ def _slice(
     return dataset
 
 
-def _apply_edits(dataset: Dataset, edits: Iterable[tuple[str, str | None]]) -> None:
+def apply_edits(dataset: Dataset, edits: Iterable[tuple[str, str | None]]) -> None:
+    """Write or remove attributes where they stand: in the radiopharmaceutical item, a frame, or outside."""
     for keyword, text in edits:
-        holder = _holder(dataset, keyword)
-        if text is not None:
-            write_text(holder, keyword, text)
-        elif keyword in holder:
-            del holder[keyword]
+        for holder in _holders(dataset, keyword) or [dataset]:
+            if text is not None:
+                write_text(holder, keyword, text)
+            elif keyword in holder:
+                del holder[keyword]
 
 
-def _holder(dataset: Dataset, keyword: str) -> Dataset:
-    """Return the dataset or radiopharmaceutical item that an attribute stands in."""
-    items: list[Dataset] = list(dataset.get("RadiopharmaceuticalInformationSequence") or [])
-    for item in items:
-        if keyword in item:
-            return item
-    return dataset
+def _holders(dataset: Dataset, keyword: str) -> list[Dataset]:
+    """Return the items of sequences that hold an attribute, at any depth; the dataset itself only if none."""
+    holders: list[Dataset] = []
+    # By get_item, so that the text of earlier edits stays unparsed.
+    for tag in dataset.keys():  # noqa: SIM118
+        element = dataset.get_item(tag)
+        for item in element.value if element is not None and element.VR == "SQ" else ():
+            holders += [item] if keyword in item else _holders(item, keyword)
+    return holders
 
 
 def nac_datasets(definition: Definition) -> list[Dataset]:
     """Return a second series of the same scan, without attenuation and scatter correction."""
+    return pet_datasets(without_attenuation_correction(definition), kind=NAC, number=2)
+
+
+def without_attenuation_correction(definition: Definition) -> Definition:
+    """Return the phantom as its scanner shows it without attenuation and scatter correction."""
     corrections = tuple(c for c in definition.header.corrections if c not in {"ATTN", "SCAT"})
     uncorrected = definition.with_header(
         corrected_image=corrections,
@@ -158,11 +170,13 @@ def nac_datasets(definition: Definition) -> list[Dataset]:
         series_description="PET NAC",
     )
     weaker = tuple(NAC_FRACTION * factor for factor in definition.time_frames)
-    return pet_datasets(replace(uncorrected, time_frames=weaker), kind="PT NAC", number=2)
+    return replace(uncorrected, time_frames=weaker)
 
 
 def projection_dataset(definition: Definition) -> Dataset:
     """Return a coronal maximum intensity projection that lies in the series of the slices."""
+    if definition.object != "classic":
+        raise ValueError(f"{definition.name}: a projection lies among single slices only")
     grid = definition.grid
     made = frames(definition)[0]
     peaks = (made.stored.integers * made.stored.slopes[:, None, None]).max(axis=1)[::-1]

@@ -35,6 +35,11 @@ class Radiopharmaceutical:
     nuclide: Nuclide
     code: Code | None = None
 
+    @property
+    def any_code(self) -> Code:
+        """The code of DICOM, or a private one where there is none."""
+        return self.code or Code(value=self.name.upper(), meaning=self.name, scheme="99PETQUANT")
+
 
 FLUORINE_18 = Nuclide(
     symbol="18F",

@@ -248,7 +248,7 @@ def _put_pixels(dataset: Dataset, definition: Definition, frames: Sequence[_Fram
     dataset.PixelRepresentation = 0
     dataset.LossyImageCompression = "00"
     if kind == "LABELMAP":
-        dataset.PixelPaddingValue = 0
+        dataset.add_new("PixelPaddingValue", "US", 0)
     stored = np.stack([frame.stored for frame in frames])
     if bits == 1:
         content = np.packbits(stored.astype(bool).ravel(), bitorder="little").tobytes()

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from petquant_phantoms.ct_series import ct_datasets
 from petquant_phantoms.encoding import write_file
-from petquant_phantoms.pet_series import nac_datasets, pet_datasets, projection_dataset
+from petquant_phantoms.pet_objects import pet_objects
+from petquant_phantoms.pet_series import NAC, projection_dataset, without_attenuation_correction
 from petquant_phantoms.region_files import forms_of, write_regions
 from petquant_phantoms.regions import groups_of
 from petquant_phantoms.truth_record import truth_record
@@ -100,13 +101,14 @@ def write_study(
     root = Path(out)
     dicom = root / "study"
     pet = dicom / "PT"
-    datasets = pet_datasets(definition, edit=edit)
+    datasets = pet_objects(definition, edit=edit)
     if "mip" in definition.extras:
         datasets.append(projection_dataset(definition))
     write_datasets(datasets, pet, transfer_syntax=definition.transfer_syntax)
     write_datasets(ct_datasets(definition), dicom / "CT", transfer_syntax=definition.transfer_syntax)
     if "nac_series" in definition.extras:
-        write_datasets(nac_datasets(definition), dicom / "PT_NAC", transfer_syntax=definition.transfer_syntax)
+        uncorrected = pet_objects(without_attenuation_correction(definition), kind=NAC, number=2)
+        write_datasets(uncorrected, dicom / "PT_NAC", transfer_syntax=definition.transfer_syntax)
     write_regions(definition, root)
     labels = _write_names(definition, root / "rois")
     lesions = _lesions(definition)

@@ -44,6 +44,8 @@ def truth_of(definition: Definition) -> dict[str, Any]:
             "units": header.units,
             "suv_type": header.suv_type,
             "transfer_syntax": definition.transfer_syntax,
+            "object": definition.object,
+            "time_variant": definition.time_variant,
         },
         "suv": _conversion(definition, first),
         "series": _series(definition),

@@ -45,8 +45,9 @@ def injection_item(dataset):
 
 # 19.2 -----------------------------------------------------------------------------------------------------
 
-VALID = [case for case in ibsi_suv.CASES if case.expected == "ok"]
-REFUSED = [case for case in ibsi_suv.CASES if case.expected != "ok"]
+CLASSIC = [case for case in ibsi_suv.CASES if case.definition.object == "classic"]
+VALID = [case for case in CLASSIC if case.expected == "ok"]
+REFUSED = [case for case in CLASSIC if case.expected != "ok"]
 
 
 def test_the_survey_has_38_classic_cases_to_compute_and_15_to_refuse():

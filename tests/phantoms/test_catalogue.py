@@ -5,6 +5,7 @@ import numpy as np
 import pydicom
 import pytest
 from petquant_phantoms import catalogue, lesion_labels
+from petquant_phantoms.definition_file import DefinitionError
 
 # of more than half a million voxels, by the same writer: built once, where their truth is measured
 LARGE = {"suv_dro", "torso_fdg", "torso_pentixafor", "nema_earl1", "nema_earl2", "nema_fail"}
@@ -67,6 +68,30 @@ def test_simpleitk_finds_the_label_map_on_the_grid_of_the_series(name, tmp_path)
             expected = region["expected"]["suv_mean"]
             # SimpleITK reads slopes into single precision on top of our own tolerance
             assert inside.mean() == pytest.approx(expected["value"], abs=expected["abs_tol"] + 1e-6)
+
+
+def test_every_header_case_is_loaded_by_its_name():
+    # 43 valid and 15 invalid cases of the survey, 7 of them again, on two objects, and our own
+    names = catalogue.header_cases()
+    assert sum(name.startswith("ibsi_suv/") for name in names) == 43 + 15 + 7
+    assert sum(name.startswith("ibsi_suv_small/") for name in names) == 43 + 15 + 7
+    assert len(set(names)) == len(names)
+    for name in names:
+        definition = catalogue.load(name)
+        assert definition.name == name
+        assert definition.expected == "ok" or definition.expected.isupper()
+
+
+@pytest.mark.parametrize("name", ["ibsi_suv_small/7_1_0_bq", "suv/O18_different"])
+def test_a_header_case_is_built_like_any_phantom(name, tmp_path):
+    truth = catalogue.build(name, tmp_path).truth
+    assert truth["phantom"] == name
+    assert truth["series"]["error_code"] == ("DOSE_MULTIPLE" if name.startswith("suv/") else None)
+
+
+def test_an_unknown_header_case_is_answered_with_the_names_of_all():
+    with pytest.raises(DefinitionError, match="no phantom 'suv/O99'; there are acr"):
+        catalogue.load("suv/O99")
 
 
 def test_label_map_keeps_indices_and_integers(tmp_path):

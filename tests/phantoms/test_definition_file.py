@@ -35,6 +35,9 @@ HALF = {
             r"a sphere needs centre_mm, radius_mm in \[uptakes.a\]",
         ),
         ({"transfer_syntax": "morse"}, "broken: transfer_syntax = 'morse' is unknown; there are explicit"),
+        ({"object": "3d"}, "broken: object = '3d' is unknown; there are classic, enhanced, legacy_converted"),
+        ({"time_variant": "late"}, "broken: time_variant = 'late' is unknown; there are standard"),
+        ({"header": {"dose_unit": "mCi"}}, "broken: dose_unit 'mCi' is neither Bq nor MBq"),
         ({"extras": ["ct"]}, "broken: extras = 'ct' is unknown; there are nac_series, mip"),
         ({"suv": {"liver": 2.0}}, r"broken: unknown liver in \[suv\]"),
         (

@@ -13,6 +13,11 @@ from petquant_phantoms.regions import groups_of
 
 VALIDATED = [name for name in catalogue.names() if name != "suv_dro"]  # 256 x 256 x 20 is large for a test
 DAMAGED_ON_PURPOSE = {"stripped"}
+PET_OBJECTS = {
+    "classic": "PETImage",
+    "enhanced": "EnhancedPETImage",
+    "legacy_converted": "LegacyConvertedEnhancedPETImage",
+}
 DECAYS, VENDORS = (
     ("START", "ADMIN", "NONE"),
     ("siemens", "ge", "philips", "philips_cnts", "uih", "canon", "mediso"),
@@ -36,7 +41,8 @@ def is_label_map(path):
 @pytest.mark.parametrize("name", [name for name in VALIDATED if name not in DAMAGED_ON_PURPOSE])
 def test_dciodvfy_says_the_name_of_the_object_and_nothing_else(name, tmp_path):
     study = catalogue.build(name, tmp_path)
-    names = {"PT": "PETImage", "CT": "CTImage", "SEG": "Segmentation", "RTSTRUCT": "RTStructureSet"}
+    names = {"CT": "CTImage", "SEG": "Segmentation", "RTSTRUCT": "RTStructureSet"}
+    names["PT"] = PET_OBJECTS[catalogue.load(name).object]
     for path in sorted(study.root.rglob("*.dcm")):
         if is_label_map(path):
             continue  # this dciodvfy is older than label maps
