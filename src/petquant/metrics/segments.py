@@ -57,6 +57,13 @@ class Segments:
             voxels=self.voxels[is_kept], starts=np.concatenate([[0], ends[:-1]]).astype(np.int64), ends=ends
         )
 
+    def among(self, places: Int) -> Segments:
+        """Return the segments of the voxels at `places`, ascending; every region must have one."""
+        ends = np.searchsorted(places, self.ends)
+        return Segments(
+            voxels=self.voxels[places], starts=np.concatenate([[0], ends[:-1]]).astype(np.int64), ends=ends
+        )
+
     def sum(self, values: Float) -> Float:
         """Return the sum of each region, (n regions,); pairwise, as numpy sums."""
         return np.asarray(np.add.reduceat(values, self.starts), np.float64)
