@@ -79,10 +79,12 @@ class Volume:
         """
         flat = np.asarray(voxels, np.int64)
         in_slice = flat // (self.grid.shape[1] * self.grid.shape[2])
-        if not self.is_loaded[in_slice].all():
+        if not (self.is_loaded.all() or self.is_loaded[in_slice].all()):
             raise LookupError("a voxel of a slice that was not loaded")
-        stored = self.stored.reshape(-1)[flat].astype(np.float64)
-        return np.asarray(stored * self.slope[in_slice] + self.intercept[in_slice])
+        values = self.stored.reshape(-1)[flat] * self.slope[in_slice]
+        if self.intercept.any():
+            values += self.intercept[in_slice]
+        return np.asarray(values, np.float64)
 
     def values(self) -> Float:
         """Return all values, (nk, nj, ni) float64.

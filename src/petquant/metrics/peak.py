@@ -60,7 +60,7 @@ def peaks(volume: Volume, found: Intensity) -> Peaks:
         ROI_VALUES_NOT_FINITE, when a voxel under a sphere is NaN or infinite.
     """
     sphere = peak_sphere(volume.grid.spacing_mm)
-    places = candidates(volume, sphere, found.centres, found.is_maximum)
+    places = candidates(volume, sphere, found)
     centres = found.centres.among(places)
     is_maximum = found.is_maximum[places]
     exact, binary = sphere_means(volume, sphere, centres)

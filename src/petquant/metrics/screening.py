@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from petquant.grid import Grid
 from petquant.metrics.boxes import Box, boxes_of
-from petquant.metrics.segments import Segments, values_not_finite
+from petquant.metrics.intensity import Intensity
+from petquant.metrics.segments import values_not_finite
 from petquant.metrics.sphere import Sphere
 from petquant.metrics.sphere_means import box_values, in_image, is_cut_off, places_in
 from petquant.metrics.sphere_sums import SphereSums, Workspace
@@ -34,27 +35,24 @@ WORTH_BOUNDING = 2**14  # voxels of a box; the sums of fewer take no longer than
 WORTH_CUTTING = 0.75  # of a box; to cut out more would cost more than it saves
 
 
-def candidates(volume: Volume, sphere: Sphere, centres: Segments, is_maximum: Bool) -> Int:
-    """Return the places of all centres that may have a peak of their region, ascending; of each at least one.
+def candidates(volume: Volume, sphere: Sphere, found: Intensity) -> Int:
+    """Return the places among the centres that may have a peak of their region, ascending, some of each.
 
-    Parameters
-    ----------
-    is_maximum
-        (n,) which centres hold the maximum of their region: the largest binary mean among these is a peak
-        as well.
+    The largest binary mean among the voxels of the maximum is a peak as well.
 
     Raises
     ------
     Refused
         ROI_VALUES_NOT_FINITE, when a voxel under a sphere is NaN or infinite.
     """
-    screen = _Screen(volume, sphere, centres, centres.first(is_maximum))
+    centres = found.centres
+    screen = _Screen(volume, sphere, found)
     screen.run()
     is_candidate = screen.is_open
     for means in screen.means:
         largest = np.maximum.reduceat(means, centres.starts)
         is_candidate |= means >= centres.spread(_below(largest, screen.error))
-    maxima = np.flatnonzero(is_maximum)
+    maxima = np.flatnonzero(found.is_maximum)
     region = np.searchsorted(centres.ends, maxima, side="right")
     means = screen.means[1, maxima]
     largest = np.full(len(centres.starts), -np.inf, np.float32)
@@ -83,13 +81,14 @@ class _Screen:
         (n,) centres that single precision cannot judge.
     """
 
-    def __init__(self, volume: Volume, sphere: Sphere, centres: Segments, maxima: Int) -> None:
+    def __init__(self, volume: Volume, sphere: Sphere, found: Intensity) -> None:
+        centres = found.centres
         self.means = np.full((2, len(centres.voxels)), -np.inf, np.float32)
         self.error = np.zeros(len(centres.starts))
         self.is_open = np.zeros(len(centres.voxels), np.bool_)
         self._volume, self._sphere, self._centres = volume, sphere, centres
-        self._index = centres.index(volume.grid)
-        self._maxima = maxima
+        self._index = found.index
+        self._maxima = centres.first(found.is_maximum)
         self._kernel, self._workspace = SphereSums.of(sphere), Workspace()
         self._totals = [np.float32(w.sum()) for w in (sphere.exact_weights, sphere.binary_weights)]
         self._least = np.full(len(centres.starts), -np.inf)  # a mean that some centre has for certain
