@@ -101,10 +101,9 @@ def box_values(volume: Volume, box: Box, dtype: type = np.float64) -> NDArray[np
     values = np.zeros(shape, dtype) if is_cut_off(box, volume.grid) else np.empty(shape, dtype)
     inner, outer = _overlap(box, volume.grid)
     target, stored = values[outer], volume.stored[inner]
-    slope, intercept = volume.slope[inner[0], None, None], volume.intercept[inner[0], None, None]
     target[...] = stored
-    target *= slope.astype(dtype)
-    if intercept.any():
+    target *= volume.slope[inner[0], None, None].astype(dtype)
+    if (intercept := volume.intercept[inner[0], None, None]).any():
         target += intercept.astype(dtype)
     loaded = volume.is_loaded[inner[0]]
     if not loaded.all():

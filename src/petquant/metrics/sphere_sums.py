@@ -7,6 +7,7 @@ would make, for a tenth of the work.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,7 +36,7 @@ class Workspace:
 
     def array(self, name: str, *shape: int, dtype: type = np.float64) -> Floating:
         """Return an array of undefined content; the same memory for the same name and type."""
-        size = int(np.prod(shape))
+        size = math.prod(shape)
         memory = self._memory.get((name, dtype))
         if memory is None or memory.size < size:
             memory = self._memory[name, dtype] = np.empty(size + size // 4, dtype)
@@ -87,11 +88,12 @@ class SphereSums:
         totals = workspace.array("totals", 2, values.size + 2 * beyond, dtype=values.dtype.type)
         totals[:] = 0.0
         for start, slices in self._slices(values, workspace):
-            for total, of_sphere in zip(totals, np.split(slices, 2), strict=True):
-                for dk in range(-reach_k, reach_k + 1):
+            for row, of_distance in enumerate(slices):
+                total, distance = totals[row // (reach_k + 1)], row % (reach_k + 1)
+                for dk in {distance, -distance}:
                     first = start + beyond + dk * step
-                    target = total[first : first + slices.shape[1]]
-                    target += of_sphere[abs(dk)]
+                    target = total[first : first + len(of_distance)]
+                    target += of_distance
         return totals[0, beyond : beyond + values.size], totals[1, beyond : beyond + values.size]
 
     def sums_among(self, values: Float, workspace: Workspace, at: Int) -> tuple[Float, Float]:
