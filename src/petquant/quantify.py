@@ -16,7 +16,7 @@ from petquant.flags import CODES, flags_of, refusals_of
 from petquant.grid import Grid
 from petquant.manifest import verify
 from petquant.measurement import Measurement
-from petquant.metrics import Burden, Reference, burden, measure, references, slices_needed, without_volumes
+from petquant.metrics import Burden, Reference, burden, measure, references, slices_needed, window_needed, without_volumes
 from petquant.quantification import Quantification
 from petquant.roi import Reading, Roi, RoiSet, Role, united
 from petquant.study import Choices, PetStudy, open_study
@@ -80,7 +80,10 @@ def quantify(
         if refused and not only_ratios:
             raise Refused.because(*dict.fromkeys((*refused, *against_ratios)))
         lesions, references_, of_regions = _regions(opened, rois, backgrounds, labels, choices)
-        native = opened.volume(keep=slices_needed(opened.grid, [*lesions, *references_]))
+        measured_rois = [*lesions, *references_]
+        native = opened.volume(
+            keep=slices_needed(opened.grid, measured_rois), window=window_needed(opened.grid, measured_rois)
+        )
         opened.verify_unchanged()
     if manifest is not None:
         verify(study, manifest)  # what was read is what was locked: no size or time can tell a changed bit

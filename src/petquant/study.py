@@ -21,7 +21,7 @@ from petquant.grid import Grid
 from petquant.overrides import Overrides
 from petquant.roi import Reading
 from petquant.suv.conversion import SuvConversion, convert
-from petquant.volume import Unit, Volume
+from petquant.volume import Unit, Volume, Window
 
 __all__ = ["Choices", "PetStudy", "judge", "open_study"]
 
@@ -111,9 +111,10 @@ class PetStudy:
         """What regions in DICOM are held against."""
         return PetFacts.of(self.series, self.stack)
 
-    def volume(self, *, keep: NDArray[np.bool_] | None = None) -> Volume:
-        """Return the volume in its stored unit; slices that are not kept give their totals only."""
-        return read_volume(self.stack, keep=keep, unit=UNITS.get(self.conversion.stored.units, Unit.COUNTS))
+    def volume(self, *, keep: NDArray[np.bool_] | None = None, window: Window | None = None) -> Volume:
+        """Return the volume in its stored unit; what lies in no slice kept or out of the window gives totals."""
+        unit = UNITS.get(self.conversion.stored.units, Unit.COUNTS)
+        return read_volume(self.stack, keep=keep, window=window, unit=unit)
 
     def verify_unchanged(self) -> None:
         """Raise INPUT_CHANGED when a file of the series is no longer the one whose header was read."""

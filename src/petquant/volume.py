@@ -14,9 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from petquant.grid import Grid
 
-__all__ = ["SliceTotals", "Unit", "Volume"]
+__all__ = ["SliceTotals", "Unit", "Volume", "Window"]
 
 Float = NDArray[np.float64]
+Window = tuple[tuple[int, int], tuple[int, int]]  # rows from and to, columns from and to
 
 
 class Unit(StrEnum):
@@ -52,13 +53,15 @@ class Volume:
     unit
         Unit of ``slope * stored + intercept``.
     stored
-        (nk, nj, ni) numbers as stored.
+        (nk, nj, ni) numbers as stored; only the rows and columns of `window` where there is one.
     slope, intercept
         (nk,) float64, one a slice.
     totals
         Per-slice totals of `stored`, over all slices.
     is_loaded
         (nk,) bool; slices that were not asked for hold no values and asking for them is an error.
+    window
+        Rows and columns that were loaded; all when None.
     """
 
     grid: Grid
@@ -68,6 +71,7 @@ class Volume:
     intercept: Float
     totals: SliceTotals
     is_loaded: NDArray[np.bool_]
+    window: Window | None = None
 
     def at(self, voxels: ArrayLike) -> Float:
         """Return float64 values at flat voxel numbers (C order): ``slope_k * stored + intercept_k``.
@@ -75,12 +79,20 @@ class Volume:
         Raises
         ------
         LookupError
-            When a voxel lies in a slice that was not loaded.
+            When a voxel lies in a slice, row or column that was not loaded.
         """
         flat = np.asarray(voxels, np.int64)
-        in_slice = flat // (self.grid.shape[1] * self.grid.shape[2])
+        nj, ni = self.grid.shape[1:]
+        in_slice = flat // (nj * ni)
         if not (self.is_loaded.all() or self.is_loaded[in_slice].all()):
             raise LookupError("a voxel of a slice that was not loaded")
+        if self.window is not None:
+            row = flat // ni
+            j, i = row - in_slice * nj, flat - row * ni
+            (j0, j1), (i0, i1) = self.window
+            if flat.size and not (j.min() >= j0 and j.max() < j1 and i.min() >= i0 and i.max() < i1):
+                raise LookupError("a voxel of a row or column that was not loaded")
+            flat = (in_slice * (j1 - j0) + j - j0) * (i1 - i0) + i - i0
         values = self.stored.reshape(-1)[flat] * self.slope[in_slice]
         if self.intercept.any():
             values += self.intercept[in_slice]
@@ -92,10 +104,10 @@ class Volume:
         Raises
         ------
         LookupError
-            When a slice was not loaded.
+            When a part was not loaded.
         """
-        if not self.is_loaded.all():
-            raise LookupError("a slice was not loaded")
+        if self.window is not None or not self.is_loaded.all():
+            raise LookupError("a part was not loaded")
         return np.asarray(
             np.multiply(self.stored, self.slope[:, None, None], dtype=np.float64)
             + self.intercept[:, None, None]

@@ -19,9 +19,9 @@ from petquant.metrics.sphere import PEAK_VOLUME_MM3, peak_sphere
 from petquant.metrics.tbr import Reference, ratios
 from petquant.quantities import REGION_COLUMNS
 from petquant.roi import Roi, Role
-from petquant.volume import Unit, Volume
+from petquant.volume import Unit, Volume, Window
 
-__all__ = ["by_batch", "measure", "slices_needed", "without_volumes"]
+__all__ = ["by_batch", "measure", "slices_needed", "window_needed", "without_volumes"]
 
 Found = TypeVar("Found")
 
@@ -84,12 +84,33 @@ def slices_needed(grid: Grid, rois: Sequence[Roi]) -> NDArray[np.bool_]:
     holds = np.zeros(grid.shape[0], np.bool_)
     for part in _batches(rois):
         holds[np.concatenate([roi.voxels for roi in part]) // in_slice] = True
-    reach = max(peak_sphere(grid.spacing_mm).reach[0], 1 if 0 in finest_axes(grid) else 0)
+    reach = _reach(grid)[0]
     needed = holds.copy()
     for step in range(1, reach + 1):
         needed[step:] |= holds[:-step]
         needed[:-step] |= holds[step:]
     return needed
+
+
+def window_needed(grid: Grid, rois: Sequence[Roi]) -> Window:
+    """Return the rows and columns that `measure` touches in any slice."""
+    _, nj, ni = grid.shape
+    holds = np.zeros(nj * ni, np.bool_)
+    for part in _batches(rois):
+        holds[np.concatenate([roi.voxels for roi in part]) % (nj * ni)] = True
+    in_plane = holds.reshape(nj, ni)
+    ends = []
+    for axis, n, reach in zip((1, 0), (nj, ni), _reach(grid)[1:], strict=True):
+        at = np.flatnonzero(in_plane.any(axis=axis))
+        ends.append((max(int(at[0]) - reach, 0), min(int(at[-1]) + 1 + reach, n)) if len(at) else (0, 0))
+    return ends[0], ends[1]
+
+
+def _reach(grid: Grid) -> tuple[int, ...]:
+    """Return how far along k, j, i from a voxel of a region a value may count."""
+    finest = finest_axes(grid)
+    sphere = peak_sphere(grid.spacing_mm).reach
+    return tuple(max(reach, 1 if axis in finest else 0) for axis, reach in enumerate(sphere))
 
 
 def measure(

@@ -52,20 +52,16 @@ def sphere_means(volume: Volume, sphere: Sphere, centres: Segments) -> tuple[Flo
 
 def _around(volume: Volume, sphere: Sphere, centres: Int) -> tuple[Float, NDArray[np.bool_]]:
     """Return the values around each centre, (nk, nj, ni, n), 0 outside the image, and which are inside."""
-    _, nj, ni = volume.grid.shape
     index = volume.grid.index_of(centres).T
-    inside, strides, axes = [], (nj * ni, ni, 1), []
+    inside, axes = [], []
     for axis, (at, n, reach) in enumerate(zip(index, volume.grid.shape, sphere.reach, strict=True)):
         along = at + np.arange(-reach, reach + 1)[:, None]
         shape = tuple(len(along) if a == axis else 1 for a in range(3)) + (len(centres),)
         inside.append(((along >= 0) & (along < n)).reshape(shape))
         axes.append(np.clip(along, 0, n - 1).reshape(shape))
-    voxels = sum(along * stride for along, stride in zip(axes, strides, strict=True))
-    values = volume.stored.reshape(-1)[voxels] * volume.slope[axes[0]]
-    if volume.intercept.any():
-        values += volume.intercept[axes[0]]
+    _, nj, ni = volume.grid.shape
     is_inside = inside[0] & inside[1] & inside[2]
-    return np.where(is_inside, values, 0.0), is_inside
+    return np.where(is_inside, volume.at((axes[0] * nj + axes[1]) * ni + axes[2]), 0.0), is_inside
 
 
 def _means_in_boxes(volume: Volume, sphere: Sphere, centres: Segments) -> tuple[Float, Float]:
@@ -98,10 +94,10 @@ def is_cut_off(box: Box, grid: Grid) -> bool:
 def box_values(volume: Volume, box: Box, dtype: type = np.float64) -> NDArray[np.floating]:
     """Return the values of a box, 0 outside the image and in slices that were not loaded."""
     shape = tuple(high - low for low, high in box)
-    values = np.zeros(shape, dtype) if is_cut_off(box, volume.grid) else np.empty(shape, dtype)
     inner, outer = _overlap(box, volume.grid)
-    target, stored = values[outer], volume.stored[inner]
-    target[...] = stored
+    values = np.zeros(shape, dtype) if is_cut_off(box, volume.grid) else np.empty(shape, dtype)
+    target = values[outer]
+    target[...] = volume.stored[inner[0], *_in_window(inner, volume)]
     target *= volume.slope[inner[0], None, None].astype(dtype)
     if (intercept := volume.intercept[inner[0], None, None]).any():
         target += intercept.astype(dtype)
@@ -109,6 +105,23 @@ def box_values(volume: Volume, box: Box, dtype: type = np.float64) -> NDArray[np
     if not loaded.all():
         target[~loaded] = 0.0
     return values
+
+
+def _in_window(inner: tuple[slice, ...], volume: Volume) -> tuple[slice, ...]:
+    """Return rows and columns by their places among those that were loaded.
+
+    Raises
+    ------
+    LookupError
+        When not all of them were.
+    """
+    if volume.window is None:
+        return inner[1:]
+    if any(s.start < low or s.stop > high for s, (low, high) in zip(inner[1:], volume.window, strict=True)):
+        raise LookupError("a row or column that was not loaded")
+    return tuple(
+        slice(s.start - low, s.stop - low) for s, (low, _) in zip(inner[1:], volume.window, strict=True)
+    )
 
 
 def in_image(grid: Grid, box: Box, dtype: type = np.float64) -> NDArray[np.floating]:
