@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,7 @@ def whole_labels(values: NDArray[np.generic], path: Path) -> NDArray[np.integer]
         return whole.astype(np.int64)
     if values.dtype.itemsize == 8 or values.dtype.kind == "i":
         _reject((values < 0) | (values > LARGEST_LABEL), values, path)  # type: ignore[operator]
-    return values.astype(np.int64) if values.dtype.itemsize == 8 else values
+    return np.asarray(values, np.int64) if values.dtype.itemsize == 8 else cast("NDArray[np.integer]", values)
 
 
 def by_label(voxels: Int, labels: NDArray[np.integer]) -> Iterator[tuple[int, Int]]:
@@ -116,7 +117,9 @@ def by_label(voxels: Int, labels: NDArray[np.integer]) -> Iterator[tuple[int, In
     voxels, label_of = voxels[place], label_of[order]
     first = np.concatenate([[0], np.flatnonzero(label_of[1:] != label_of[:-1]) + 1])
     ends = np.cumsum(np.add.reduceat(sizes, first))
-    for label, start, end in zip(label_of[first].tolist(), [0, *ends[:-1].tolist()], ends.tolist(), strict=True):
+    for label, start, end in zip(
+        label_of[first].tolist(), [0, *ends[:-1].tolist()], ends.tolist(), strict=True
+    ):
         yield label, voxels[start:end]
 
 

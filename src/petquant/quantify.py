@@ -16,7 +16,16 @@ from petquant.flags import CODES, flags_of, refusals_of
 from petquant.grid import Grid
 from petquant.manifest import verify
 from petquant.measurement import Measurement
-from petquant.metrics import Burden, Reference, burden, measure, references, slices_needed, window_needed, without_volumes
+from petquant.metrics import (
+    Burden,
+    Reference,
+    burden,
+    measure,
+    references,
+    slices_needed,
+    window_needed,
+    without_volumes,
+)
 from petquant.quantification import Quantification
 from petquant.roi import Reading, Roi, RoiSet, Role, united
 from petquant.study import Choices, PetStudy, open_study

@@ -21,7 +21,7 @@ from petquant.grid import Grid
 from petquant.overrides import Overrides
 from petquant.roi import Reading
 from petquant.suv.conversion import SuvConversion, convert
-from petquant.volume import Unit, Volume, Window
+from petquant.volume import PlaneWindow, Unit, Volume
 
 __all__ = ["Choices", "PetStudy", "judge", "open_study"]
 
@@ -111,8 +111,8 @@ class PetStudy:
         """What regions in DICOM are held against."""
         return PetFacts.of(self.series, self.stack)
 
-    def volume(self, *, keep: NDArray[np.bool_] | None = None, window: Window | None = None) -> Volume:
-        """Return the volume in its stored unit; what lies in no slice kept or out of the window gives totals."""
+    def volume(self, *, keep: NDArray[np.bool_] | None = None, window: PlaneWindow | None = None) -> Volume:
+        """Return the volume in its stored unit; what is not kept, or out of the window, gives totals only."""
         unit = UNITS.get(self.conversion.stored.units, Unit.COUNTS)
         return read_volume(self.stack, keep=keep, window=window, unit=unit)
 

@@ -14,10 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from petquant.grid import Grid
 
-__all__ = ["SliceTotals", "Unit", "Volume", "Window"]
+__all__ = ["PlaneWindow", "SliceTotals", "Unit", "Volume"]
 
 Float = NDArray[np.float64]
-Window = tuple[tuple[int, int], tuple[int, int]]  # rows from and to, columns from and to
+Int = NDArray[np.int64]
+PlaneWindow = tuple[tuple[int, int], tuple[int, int]]  # rows from and to, columns from and to
 
 
 class Unit(StrEnum):
@@ -71,7 +72,7 @@ class Volume:
     intercept: Float
     totals: SliceTotals
     is_loaded: NDArray[np.bool_]
-    window: Window | None = None
+    window: PlaneWindow | None = None
 
     def at(self, voxels: ArrayLike) -> Float:
         """Return float64 values at flat voxel numbers (C order): ``slope_k * stored + intercept_k``.
@@ -93,10 +94,28 @@ class Volume:
             if flat.size and not (j.min() >= j0 and j.max() < j1 and i.min() >= i0 and i.max() < i1):
                 raise LookupError("a voxel of a row or column that was not loaded")
             flat = (in_slice * (j1 - j0) + j - j0) * (i1 - i0) + i - i0
-        values = self.stored.reshape(-1)[flat] * self.slope[in_slice]
+        return self._converted(flat, in_slice)
+
+    def at_index(self, k: Int, j: Int, i: Int) -> Float:
+        """Return float64 values at indices that broadcast against each other.
+
+        Raises
+        ------
+        LookupError
+            When a voxel lies in a slice, row or column that was not loaded.
+        """
+        (j0, j1), (i0, i1) = self.window or ((0, self.grid.shape[1]), (0, self.grid.shape[2]))
+        is_within = self.is_loaded[k].all() and j.min() >= j0 and j.max() < j1
+        if not (is_within and i.min() >= i0 and i.max() < i1):
+            raise LookupError("a voxel of a slice, row or column that was not loaded")
+        return self._converted((k * (j1 - j0) + (j - j0)) * (i1 - i0) + (i - i0), k)
+
+    def _converted(self, at: Int, k: Int) -> Float:
+        """Return the values of the numbers `at`, of slices `k`."""
+        values = np.multiply(self.stored.reshape(-1)[at], self.slope[k], dtype=np.float64)
         if self.intercept.any():
-            values += self.intercept[in_slice]
-        return np.asarray(values, np.float64)
+            values += self.intercept[k]
+        return np.asarray(values)
 
     def values(self) -> Float:
         """Return all values, (nk, nj, ni) float64.

@@ -24,8 +24,8 @@ import SimpleITK as sitk  # noqa: N813 - its own name for itself
 from numpy.typing import NDArray
 
 from petquant.metrics import measure
-from petquant.metrics.measure import by_batch
 from petquant.metrics.intensity import Intensity, intensity
+from petquant.metrics.measure import by_batch
 from petquant.metrics.peak import Peaks, peaks
 from petquant.nifti.labels import read_label_map
 from petquant.volume import SliceTotals, Unit, Volume

@@ -25,7 +25,7 @@ from petquant.dicom.stack import Stack
 from petquant.dicom.tags import tag_words
 from petquant.dicom.transfer_syntax import DEFLATED, is_encapsulated
 from petquant.errors import Finding, Refused, UnreadableInput
-from petquant.volume import SliceTotals, Unit, Volume, Window
+from petquant.volume import PlaneWindow, SliceTotals, Unit, Volume
 
 __all__ = ["read_volume", "verify_unchanged"]
 
@@ -37,7 +37,7 @@ def read_volume(
     stack: Stack,
     *,
     keep: NDArray[np.bool_] | None = None,
-    window: Window | None = None,
+    window: PlaneWindow | None = None,
     unit: Unit,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Volume:

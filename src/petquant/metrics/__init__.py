@@ -6,4 +6,13 @@ from petquant.metrics.burden import Burden, burden
 from petquant.metrics.measure import measure, slices_needed, window_needed, without_volumes
 from petquant.metrics.tbr import Reference, references
 
-__all__ = ["Burden", "Reference", "burden", "measure", "references", "slices_needed", "window_needed", "without_volumes"]
+__all__ = [
+    "Burden",
+    "Reference",
+    "burden",
+    "measure",
+    "references",
+    "slices_needed",
+    "window_needed",
+    "without_volumes",
+]

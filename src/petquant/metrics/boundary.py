@@ -105,5 +105,5 @@ def _layers(found: Intensity, grid: Grid) -> tuple[Bool, Int]:
 
 
 def _once(keys: Int) -> Int:
-    keys.sort()
+    keys.sort(kind="stable")  # runs of ascending keys
     return keys[np.concatenate([[True], keys[1:] != keys[:-1]])] if len(keys) else keys

@@ -69,9 +69,7 @@ def _members(centres: Segments, regions: Int) -> Int:
     return np.arange(ends[-1]) + np.repeat(centres.starts[regions] - ends + sizes, sizes)
 
 
-def _cut(
-    index: tuple[Int, Int, Int], members: Int, margin: Int, largest: int
-) -> Iterator[tuple[Int, Box]]:
+def _cut(index: tuple[Int, Int, Int], members: Int, margin: Int, largest: int) -> Iterator[tuple[Int, Box]]:
     """Halve a region along its longest axis until no box is large."""
     pending = [members]
     while pending:

@@ -31,12 +31,13 @@ def largest_distance_mm(points_mm: Float, of: Int) -> float | None:
     of
         (n,) the group of each point.
     """
-    if len(np.unique(of)) < 2:
+    n_groups = len(np.unique(of))
+    if n_groups < 2:
         return None
     least = _some_distance_mm(points_mm, of)
     reach_mm = _reach_mm(points_mm, points_mm.min(axis=0), points_mm.max(axis=0))
     points_mm, of = points_mm[reach_mm >= least * ROUNDING], of[reach_mm >= least * ROUNDING]
-    if FEW < len(points_mm) <= BY_GROUP / len(np.unique(of)):
+    if FEW < len(points_mm) <= BY_GROUP / n_groups:
         reach_mm = _reach_of_others_mm(points_mm, of, least_mm=least)
         points_mm, of = points_mm[reach_mm >= least * ROUNDING], of[reach_mm >= least * ROUNDING]
     if len(points_mm) > ALL_PAIRS:

@@ -113,7 +113,7 @@ def intensity(volume: Volume, rois: Sequence[Roi]) -> Intensity:
         values=x,
         weights=weights,
         centres=centres,
-        index=index if is_centre is None else tuple(axis[is_centre] for axis in index),
+        index=index if is_centre is None else centres.index(volume.grid),
         is_centre=is_centre,
         is_maximum=is_maximum,
         count=centres.sizes,

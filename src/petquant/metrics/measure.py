@@ -19,7 +19,7 @@ from petquant.metrics.sphere import PEAK_VOLUME_MM3, peak_sphere
 from petquant.metrics.tbr import Reference, ratios
 from petquant.quantities import REGION_COLUMNS
 from petquant.roi import Roi, Role
-from petquant.volume import Unit, Volume, Window
+from petquant.volume import PlaneWindow, Unit, Volume
 
 __all__ = ["by_batch", "measure", "slices_needed", "window_needed", "without_volumes"]
 
@@ -92,7 +92,7 @@ def slices_needed(grid: Grid, rois: Sequence[Roi]) -> NDArray[np.bool_]:
     return needed
 
 
-def window_needed(grid: Grid, rois: Sequence[Roi]) -> Window:
+def window_needed(grid: Grid, rois: Sequence[Roi]) -> PlaneWindow:
     """Return the rows and columns that `measure` touches in any slice."""
     _, nj, ni = grid.shape
     holds = np.zeros(nj * ni, np.bool_)

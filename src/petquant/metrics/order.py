@@ -40,19 +40,32 @@ def at_ranks(x: Float, regions: Segments, ranks: Int, *, smallest: Float, larges
     bin_of = np.searchsorted(up_to, regions.starts[:, None] + ranks, side="right")
     is_needed = np.zeros(len(counts), np.bool_)
     is_needed[bin_of] = True
-    kept = np.flatnonzero(is_needed[bins])
-    ordered = x[kept]
-    ordered = ordered[np.lexsort((ordered, bins[kept]))]
-    before = up_to - counts
-    kept_before = np.cumsum(np.where(is_needed, counts, 0)) - np.where(is_needed, counts, 0)
-    return ordered[kept_before[bin_of] + regions.starts[:, None] + ranks - before[bin_of]]
+    kept_of = np.where(is_needed, counts, 0)
+    kept_before = np.cumsum(kept_of) - kept_of
+    ordered = _ordered(x, bins, np.flatnonzero(is_needed[bins]), counts, kept_before)
+    return ordered[kept_before[bin_of] + regions.starts[:, None] + ranks - (up_to - counts)[bin_of]]
+
+
+def _ordered(x: Float, bins: NDArray[np.int32], kept: Int, counts: Int, kept_before: Int) -> Float:
+    """Return the values at the places `kept`, bin after bin and ascending within each."""
+    is_alone = counts[bins[kept]] == 1
+    alone, others = kept[is_alone], kept[~is_alone]
+    ordered = np.empty(len(kept))
+    is_free = np.ones(len(kept), np.bool_)
+    at = kept_before[bins[alone]]
+    ordered[at], is_free[at] = x[alone], False
+    values = x[others]
+    ordered[is_free] = values[np.lexsort((values, bins[others]))]
+    return ordered
 
 
 def _bins(x: Float, regions: Segments, smallest: Float, largest: Float, n_bins: Int) -> NDArray[np.int32]:
     """Return the bin of every value within its region; a larger value has no smaller bin."""
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        if not np.isfinite(largest - smallest).all():  # a range that no float64 holds
+            x, smallest, largest = x / 4, smallest / 4, largest / 4
         scale = (n_bins - 1) / (largest - smallest)
-    scale[~np.isfinite(scale) | (scale == 0)] = 0.0  # one value, or a range that no number holds: one bin
+    scale[~np.isfinite(scale)] = 0.0  # one value, or nearly: one bin
     above = x - regions.spread(smallest)
     above *= regions.spread(scale)
     return above.astype(np.int32)

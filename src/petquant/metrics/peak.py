@@ -60,10 +60,10 @@ def peaks(volume: Volume, found: Intensity) -> Peaks:
         ROI_VALUES_NOT_FINITE, when a voxel under a sphere is NaN or infinite.
     """
     sphere = peak_sphere(volume.grid.spacing_mm)
-    places = candidates(volume, sphere, found)
+    places, is_crowded = candidates(volume, sphere, found)
     centres = found.centres.among(places)
     is_maximum = found.is_maximum[places]
-    exact, binary = sphere_means(volume, sphere, centres)
+    exact, binary = sphere_means(volume, sphere, centres, is_crowded=is_crowded)
     largest = np.maximum.reduceat(exact, centres.starts)
     scale = np.maximum(np.abs(largest), np.maximum(np.abs(found.maximum), np.abs(found.minimum)))
     is_peak = exact >= centres.spread(largest - TIED * scale)

@@ -1,4 +1,4 @@
-"""Screening: which centres may be those of a peak, found in single precision before any is measured in double.
+"""Screening: which centres may be those of a peak, found in single precision, then measured in double.
 
 Two bounds rule a centre out. A mean is never above the largest value that its sphere reaches; and a mean in
 single precision is known to lie within `ERROR` of the true one. What neither excludes is a candidate: as a
@@ -31,14 +31,22 @@ Bool = NDArray[np.bool_]
 ERROR = 128 * 2.0**-24
 SAFE = (2.0**-80, 2.0**80)  # magnitudes that single precision holds with room for every sum
 SCREENED_VOXELS = 2**18  # of a box, at most
+FEW = 8  # voxels of a region; of fewer most are candidates
+CROWDED = (
+    40  # voxels of a box for each centre; in fewer all spheres together are summed sooner than one by one
+)
 WORTH_BOUNDING = 2**14  # voxels of a box; the sums of fewer take no longer than their bounds
 WORTH_CUTTING = 0.75  # of a box; to cut out more would cost more than it saves
 
 
-def candidates(volume: Volume, sphere: Sphere, found: Intensity) -> Int:
+def candidates(volume: Volume, sphere: Sphere, found: Intensity) -> tuple[Int, Bool]:
     """Return the places among the centres that may have a peak of their region, ascending, some of each.
 
     The largest binary mean among the voxels of the maximum is a peak as well.
+
+    Returns
+    -------
+    The places; and (n regions,) which regions are so small and close together that nothing was screened.
 
     Raises
     ------
@@ -59,7 +67,7 @@ def candidates(volume: Volume, sphere: Sphere, found: Intensity) -> Int:
     np.maximum.at(largest, region, means)
     is_local = (means >= _below(largest, screen.error)[region]) | (means == -np.inf)
     is_candidate[maxima[is_local]] = True
-    return np.flatnonzero(is_candidate)
+    return np.flatnonzero(is_candidate), screen.is_crowded
 
 
 def _below(largest: Single, error: Float) -> Single:
@@ -78,19 +86,24 @@ class _Screen:
     error
         (n regions,) how far the means of a region may be off.
     is_open
-        (n,) centres that single precision cannot judge.
+        (n,) centres that single precision cannot judge, or need not.
+    is_crowded
+        (n regions,) regions of few voxels in a box full of such.
     """
 
     def __init__(self, volume: Volume, sphere: Sphere, found: Intensity) -> None:
         centres = found.centres
         self.means = np.full((2, len(centres.voxels)), -np.inf, np.float32)
         self.error = np.zeros(len(centres.starts))
+        self.is_crowded = np.zeros(len(centres.starts), np.bool_)
         self.is_open = np.zeros(len(centres.voxels), np.bool_)
         self._volume, self._sphere, self._centres = volume, sphere, centres
         self._index = found.index
         self._maxima = centres.first(found.is_maximum)
         self._kernel, self._workspace = SphereSums.of(sphere), Workspace()
-        self._totals = [np.float32(w.sum()) for w in (sphere.exact_weights, sphere.binary_weights)]
+        self._totals: list[NDArray[np.floating]] = [
+            np.asarray(w.sum(), np.float32) for w in (sphere.exact_weights, sphere.binary_weights)
+        ]
         self._least = np.full(len(centres.starts), -np.inf)  # a mean that some centre has for certain
         self._not_finite: set[int] = set()
 
@@ -104,6 +117,9 @@ class _Screen:
 
     def _box(self, regions: Int, members: Int, box: Box) -> None:
         values = self._values(members, box)
+        if len(members) <= FEW * len(regions) and values.size <= CROWDED * len(members):
+            self.is_open[members] = self.is_crowded[regions] = True
+            return
         magnitude = max(float(values.max()), -float(values.min()))
         if not SAFE[0] <= magnitude <= SAFE[1]:
             self.is_open[members] = True
@@ -122,12 +138,11 @@ class _Screen:
             inside = in_image(self._volume.grid, box, np.float32)
             within = [total[at] for total in self._kernel.sums(inside, self._workspace)]
         else:
-            within = self._totals
+            within = list(self._totals)
         for means, total, weight in zip(self.means, sums, within, strict=True):
-            total /= weight
-            means[members] = total
+            means[members] = total / weight
         if len(regions) == 1:
-            self._know(int(regions[0]), min(float(total.max()) for total in sums) - error)
+            self._know(int(regions[0]), min(float(means[members].max()) for means in self.means) - error)
 
     def _values(self, members: Int, box: Box) -> Single:
         """Return the values of a box; what is not finite is noted where a sphere covers it, and is 0."""

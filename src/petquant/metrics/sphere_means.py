@@ -21,18 +21,22 @@ MANY = 256  # centres of a region; from here on a box is summed faster than its 
 AT_ONCE = 2**19  # voxels that are gathered at once
 
 
-def sphere_means(volume: Volume, sphere: Sphere, centres: Segments) -> tuple[Float, Float]:
+def sphere_means(
+    volume: Volume, sphere: Sphere, centres: Segments, *, is_crowded: NDArray[np.bool_]
+) -> tuple[Float, Float]:
     """Return the means of the exact and of the binary sphere at every centre, each (n,).
 
-    Where a sphere reaches out of the image, the weight inside renormalises it.
+    Where a sphere reaches out of the image, the weight inside renormalises it. Spheres of regions with many
+    centres, or that are `is_crowded` (n regions,), are summed box by box, all others one by one.
     """
     kernel, totals = SphereSums.of(sphere), (sphere.exact_weights.sum(), sphere.binary_weights.sum())
     exact, binary = np.empty(len(centres.voxels)), np.empty(len(centres.voxels))
-    is_of_many = centres.spread(centres.sizes > MANY)
-    few = np.flatnonzero(~is_of_many)
+    is_in_box = is_crowded | (centres.sizes > MANY)
+    is_boxed = np.repeat(is_in_box, centres.sizes)
+    single = np.flatnonzero(~is_boxed)
     at_once = max(1, AT_ONCE // int(np.prod(2 * np.array(sphere.reach) + 1)))
-    for start in range(0, len(few), at_once):
-        members = few[start : start + at_once]
+    for start in range(0, len(single), at_once):
+        members = single[start : start + at_once]
         around, is_inside = _around(volume, sphere, centres.voxels[members])
         sums = kernel.sums_at(around)
         is_cut = ~is_inside.all(axis=(0, 1, 2))
@@ -41,12 +45,12 @@ def sphere_means(volume: Volume, sphere: Sphere, centres: Segments) -> tuple[Flo
             for weight, of_cut in zip(within, kernel.sums_at(is_inside[..., is_cut] * 1.0), strict=True):
                 weight[is_cut] = of_cut
         exact[members], binary[members] = sums[0] / within[0], sums[1] / within[1]
-    if is_of_many.any():
-        many = np.flatnonzero(is_of_many)
-        sizes = centres.sizes[centres.sizes > MANY]
+    if is_boxed.any():
+        boxed = np.flatnonzero(is_boxed)
+        sizes = centres.sizes[is_in_box]
         ends = np.cumsum(sizes)
-        segments = Segments(voxels=centres.voxels[many], starts=ends - sizes, ends=ends)
-        exact[many], binary[many] = _means_in_boxes(volume, sphere, segments)
+        segments = Segments(voxels=centres.voxels[boxed], starts=ends - sizes, ends=ends)
+        exact[boxed], binary[boxed] = _means_in_boxes(volume, sphere, segments)
     return exact, binary
 
 
@@ -56,12 +60,11 @@ def _around(volume: Volume, sphere: Sphere, centres: Int) -> tuple[Float, NDArra
     inside, axes = [], []
     for axis, (at, n, reach) in enumerate(zip(index, volume.grid.shape, sphere.reach, strict=True)):
         along = at + np.arange(-reach, reach + 1)[:, None]
-        shape = tuple(len(along) if a == axis else 1 for a in range(3)) + (len(centres),)
+        shape = (*(len(along) if a == axis else 1 for a in range(3)), len(centres))
         inside.append(((along >= 0) & (along < n)).reshape(shape))
         axes.append(np.clip(along, 0, n - 1).reshape(shape))
-    _, nj, ni = volume.grid.shape
     is_inside = inside[0] & inside[1] & inside[2]
-    return np.where(is_inside, volume.at((axes[0] * nj + axes[1]) * ni + axes[2]), 0.0), is_inside
+    return np.where(is_inside, volume.at_index(axes[0], axes[1], axes[2]), 0.0), is_inside
 
 
 def _means_in_boxes(volume: Volume, sphere: Sphere, centres: Segments) -> tuple[Float, Float]:
@@ -95,7 +98,9 @@ def box_values(volume: Volume, box: Box, dtype: type = np.float64) -> NDArray[np
     """Return the values of a box, 0 outside the image and in slices that were not loaded."""
     shape = tuple(high - low for low, high in box)
     inner, outer = _overlap(box, volume.grid)
-    values = np.zeros(shape, dtype) if is_cut_off(box, volume.grid) else np.empty(shape, dtype)
+    values: NDArray[np.floating] = (
+        np.zeros(shape, dtype) if is_cut_off(box, volume.grid) else np.empty(shape, dtype)
+    )
     target = values[outer]
     target[...] = volume.stored[inner[0], *_in_window(inner, volume)]
     target *= volume.slope[inner[0], None, None].astype(dtype)
@@ -126,7 +131,7 @@ def _in_window(inner: tuple[slice, ...], volume: Volume) -> tuple[slice, ...]:
 
 def in_image(grid: Grid, box: Box, dtype: type = np.float64) -> NDArray[np.floating]:
     """Return 1 inside the image and 0 outside, over a box."""
-    inside = np.zeros(tuple(high - low for low, high in box), dtype)
+    inside: NDArray[np.floating] = np.zeros(tuple(high - low for low, high in box), dtype)
     inside[_overlap(box, grid)[1]] = 1.0
     return inside
 

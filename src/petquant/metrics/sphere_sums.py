@@ -73,9 +73,7 @@ class SphereSums:
                     key = (min(dj, di), max(dj, di)) if is_square else (dj, di)
                     pairs.append((dj, di, columns.setdefault(key, len(columns))))
         weights = np.ascontiguousarray(np.stack([both[:, dj, di] for dj, di in columns], axis=1))
-        return cls(
-            reach=sphere.reach, pairs=tuple(sorted(pairs, key=lambda pair: pair[1])), weights=weights
-        )
+        return cls(reach=sphere.reach, pairs=tuple(sorted(pairs, key=lambda pair: pair[1])), weights=weights)
 
     def sums(self, values: Floating, workspace: Workspace) -> tuple[Floating, Floating]:
         """Return the sums of both spheres at every voxel of a box, each (nk nj ni,), in the type of `values`.
@@ -96,7 +94,7 @@ class SphereSums:
                     target += of_distance
         return totals[0, beyond : beyond + values.size], totals[1, beyond : beyond + values.size]
 
-    def sums_among(self, values: Float, workspace: Workspace, at: Int) -> tuple[Float, Float]:
+    def sums_among(self, values: Floating, workspace: Workspace, at: Int) -> tuple[Float, Float]:
         """Return the sums of both spheres at the flat positions `at` of a box, each (n,)."""
         step, reach_k = values.shape[1] * values.shape[2], self.reach[0]
         slices = workspace.array("all_slices", len(self.weights), values.size)
@@ -111,7 +109,7 @@ class SphereSums:
             totals.append(total)
         return totals[0], totals[1]
 
-    def sums_at(self, around: Float) -> tuple[Float, Float]:
+    def sums_at(self, around: Floating) -> tuple[Float, Float]:
         """Return the sums of both spheres, each (n,), of the values around n centres, (nk, nj, ni, n)."""
         reach_k, at_j, at_i = self.reach
         nk, _, _, n = around.shape
@@ -151,7 +149,7 @@ class SphereSums:
             np.matmul(weights, in_plane[:, part], out=out[:, part])
 
     def _in_plane(self, values: Floating, workspace: Workspace) -> Iterator[tuple[int, Floating]]:
-        """Yield the in-plane sums, (n columns, n), of n positions from a first one on, in the row of a box."""
+        """Yield the in-plane sums, (n columns, n), of n positions of the row of a box from one on."""
         line, ni = values.reshape(-1), values.shape[2]
         dtype = values.dtype.type
         reach_i = self.reach[2]
