@@ -79,6 +79,9 @@ def run(
     ignore_patient_id: Annotated[
         bool, typer.Option("--ignore-patient-id", help="Take a SEG or RTSTRUCT of another PatientID.")
     ] = False,
+    more: Annotated[
+        bool, typer.Option("--more", help="Measure the further quantities too: moments, mesh, diameters.")
+    ] = False,
     format_: Annotated[
         str | None,
         typer.Option(
@@ -136,7 +139,7 @@ def run(
         existing(study),
         [existing(path) for path in roi],
         backgrounds=named,
-        choices=replace(choices, allow_empty=allow_empty, reading=reading),
+        choices=replace(choices, allow_empty=allow_empty, has_further=more, reading=reading),
         labels=None if labels is None else existing(labels),
         manifest=None if manifest is None else existing(manifest),
     )

@@ -104,7 +104,7 @@ def quantify(
     if not only_ratios:
         _refuse((*findings, *of_regions), choices)
     measured = [
-        _measured(suv_type, volume, lesions, references_, flags_of(findings))
+        _measured(suv_type, volume, lesions, references_, flags_of(findings), has_further=choices.has_further)
         for suv_type, volume in volumes.items()
     ]
     rows, found, summary = measured[0]
@@ -154,11 +154,24 @@ def _suv(
 
 
 def _measured(
-    suv_type: str, volume: Volume, lesions: list[Roi], backgrounds: list[Roi], flags: tuple[str, ...]
+    suv_type: str,
+    volume: Volume,
+    lesions: list[Roi],
+    backgrounds: list[Roi],
+    flags: tuple[str, ...],
+    *,
+    has_further: bool,
 ) -> tuple[list[Measurement], list[Reference], Burden]:
     """Return the rows of one SUV type, the backgrounds behind their ratios, and the sums."""
     found = references(volume, backgrounds, lesions)
-    rows = measure(volume, lesions, suv_type=suv_type, conversion_flags=flags, references=found)
+    rows = measure(
+        volume,
+        lesions,
+        suv_type=suv_type,
+        conversion_flags=flags,
+        references=found,
+        has_further=has_further,
+    )
     total = burden(volume, lesions, rows)
     if "SLICE_THICKNESS_MISSING" not in flags:
         return rows, found, total

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from petquant.grid import Grid
 from petquant.measurement import Measurement, Number
 from petquant.metrics.boundary import Moved, finest_axes, moved
+from petquant.metrics.further import further
 from petquant.metrics.intensity import FRACTIONS, LEVELS, Intensity, intensity
 from petquant.metrics.peak import Peaks, peaks
 from petquant.metrics.sphere import PEAK_VOLUME_MM3, peak_sphere
 from petquant.metrics.tbr import Reference, ratios
-from petquant.quantities import REGION_COLUMNS
+from petquant.quantities import FURTHER_COLUMNS, REGION_COLUMNS
 from petquant.roi import Roi, Role
 from petquant.volume import PlaneWindow, Unit, Volume
 
@@ -48,6 +49,7 @@ SUV_COLUMNS = (
     "tlg_dilated_g",
     *LEVELS,
 )
+FURTHER_SUV_COLUMNS = ("suv_iqr", "suv_rms")
 # what needs the extent of a voxel along the slice axis
 VOLUME_COLUMNS = (
     "mtv_ml",
@@ -64,6 +66,9 @@ VOLUME_COLUMNS = (
     "peak_in_roi_fraction",
     "peak_in_fov_fraction",
     "peak_ibsi_sphere_ml",
+    "mesh_volume_ml",
+    "max_3d_diameter_mm",
+    "equivalent_sphere_diameter_mm",
 )
 VOLUME_FLAGS = (
     "ROI_SMALLER_THAN_PEAK_SPHERE",
@@ -120,6 +125,7 @@ def measure(
     suv_type: str,
     conversion_flags: Sequence[str] = (),
     references: Sequence[Reference] = (),
+    has_further: bool = False,
 ) -> list[Measurement]:
     """Return one measurement a region, in the order of `rois`.
 
@@ -136,6 +142,8 @@ def measure(
         Flags of the conversion that made the volume; every row carries them.
     references
         Backgrounds of `petquant.metrics.references`; each adds its ``tbr_*`` columns.
+    has_further
+        Whether the columns of `petquant.metrics.further` are measured as well.
 
     Raises
     ------
@@ -145,14 +153,18 @@ def measure(
     filled = [roi for roi in rois if len(roi.voxels)]
     numbers = (
         row
-        for rows in by_batch(lambda part: _rows(volume, part, suv_type, references), filled)
+        for rows in by_batch(
+            lambda part: _rows(volume, part, suv_type, references, has_further=has_further), filled
+        )
         for row in rows
     )
     unit = volume.unit.value
     each_once: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[str, ...]] = {}
     measurements = []
     for roi in rois:
-        values, flags = next(numbers) if len(roi.voxels) else (_empty(suv_type, references), ())
+        values, flags = (
+            next(numbers) if len(roi.voxels) else (_empty(suv_type, references, has_further=has_further), ())
+        )
         key = (roi.flags, flags)
         if key not in each_once:
             each_once[key] = tuple(dict.fromkeys([*conversion_flags, *roi.flags, *flags]))
@@ -212,13 +224,20 @@ def without_volumes(rows: Sequence[Measurement]) -> list[Measurement]:
 
 
 def _rows(
-    volume: Volume, rois: Sequence[Roi], suv_type: str, references: Sequence[Reference]
+    volume: Volume,
+    rois: Sequence[Roi],
+    suv_type: str,
+    references: Sequence[Reference],
+    *,
+    has_further: bool,
 ) -> list[tuple[dict[str, Number], tuple[str, ...]]]:
     """Return the values and flags of every region."""
     found = intensity(volume, rois)
     peak = peaks(volume, found)
     is_suv = suv_type != NO_SUV
-    columns = _columns(volume, found, peak, moved(volume, found))
+    columns: dict[str, Sequence[Number]] = {**_columns(volume, found, peak, moved(volume, found))}
+    if has_further:
+        columns |= further(volume.grid, found)
     of_references = tuple(code for reference in references for code in reference.flags_of_ratio)
     rows = []
     for roi, flags, numbers in zip(
@@ -324,12 +343,13 @@ def _without_suv(values: dict[str, Number], unit: Unit) -> dict[str, Number]:
     activities: dict[str, Number] = {
         name: values[source] if unit is Unit.BQML else None for name, source in ACTIVITY_COLUMNS.items()
     }
-    return values | dict.fromkeys(SUV_COLUMNS) | activities
+    without = dict.fromkeys([*SUV_COLUMNS, *(name for name in FURTHER_SUV_COLUMNS if name in values)])
+    return values | without | activities
 
 
-def _empty(suv_type: str, references: Sequence[Reference]) -> dict[str, Number]:
+def _empty(suv_type: str, references: Sequence[Reference], *, has_further: bool) -> dict[str, Number]:
     """Return the row of a region without voxels: no values, volumes of 0."""
-    values: dict[str, Number] = dict.fromkeys(REGION_COLUMNS)
+    values: dict[str, Number] = dict.fromkeys([*REGION_COLUMNS, *(FURTHER_COLUMNS if has_further else ())])
     values |= {"n_voxels": 0, "mtv_ml": 0.0, "tlg_g": 0.0}
     values |= dict.fromkeys([*SENSITIVITY, *FRACTIONS, *LEVELS], 0.0)
     values |= ratios(values, references)
