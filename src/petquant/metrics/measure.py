@@ -184,10 +184,12 @@ def measure(
 
 
 def _batches(rois: Sequence[Roi]) -> Iterator[Sequence[Roi]]:
-    """Yield the regions in groups whose values fit into the cache."""
+    """Yield the regions in groups of about one size, whose values fit into the cache."""
+    total = sum(len(roi.voxels) for roi in rois)
+    most = total / max(1, -(-total // BATCH_VOXELS))
     start, voxels = 0, 0
     for at, roi in enumerate(rois):
-        if at > start and voxels + len(roi.voxels) > BATCH_VOXELS:
+        if at > start and voxels + len(roi.voxels) / 2 > most:
             yield rois[start:at]
             start, voxels = at, 0
         voxels += len(roi.voxels)
