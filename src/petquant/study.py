@@ -22,7 +22,7 @@ from petquant.grid import Grid
 from petquant.overrides import Overrides
 from petquant.roi import Reading
 from petquant.suv.conversion import SuvConversion, convert
-from petquant.volume import Unit, Volume
+from petquant.volume import PlaneWindow, Unit, Volume
 
 __all__ = ["Choices", "PetStudy", "judge", "open_study"]
 
@@ -47,6 +47,8 @@ class Choices:
         Flags marked S refuse.
     allow_empty
         A file of regions without a region is an answer: no lesion.
+    has_further
+        Regions are measured by the further quantities as well.
     reading
         How files of regions are meant where they do not say so.
     """
@@ -62,6 +64,7 @@ class Choices:
     allow_extreme: bool = False
     allow_incomplete: bool = False
     allow_empty: bool = False
+    has_further: bool = False
     reading: Reading = field(default_factory=Reading)
     follow_symlinks: bool = False
 
@@ -112,9 +115,10 @@ class PetStudy:
         """What regions in DICOM are held against."""
         return PetFacts.of(self.series, self.stack)
 
-    def volume(self, *, keep: NDArray[np.bool_] | None = None) -> Volume:
-        """Return the volume in its stored unit; slices that are not kept give their totals only."""
-        return read_volume(self.stack, keep=keep, unit=UNITS.get(self.conversion.stored.units, Unit.COUNTS))
+    def volume(self, *, keep: NDArray[np.bool_] | None = None, window: PlaneWindow | None = None) -> Volume:
+        """Return the volume in its stored unit; what is not kept, or out of the window, gives totals only."""
+        unit = UNITS.get(self.conversion.stored.units, Unit.COUNTS)
+        return read_volume(self.stack, keep=keep, window=window, unit=unit)
 
     def ct(self) -> Ct:
         """Return the CT that belongs to the PET; its headers are read when this is called, never before.
