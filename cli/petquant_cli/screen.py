@@ -15,9 +15,10 @@ from petquant.errors import Finding
 from petquant.export.record import Privacy, record_of
 from petquant.flags import CODES
 from petquant.quantification import Quantification
+from petquant.validation import Check
 from petquant_cli.messages import escaped
 
-__all__ = ["print_checked", "print_knowledge", "print_quantification"]
+__all__ = ["print_checked", "print_knowledge", "print_quantification", "print_validation"]
 
 MAIN = {
     "suv_max": "SUVmax",
@@ -27,6 +28,7 @@ MAIN = {
     "tlg_g": "TLG g",
 }
 NATIVE = {"activity_max_bqml": "max Bq/mL", "activity_mean_bqml": "mean Bq/mL", "mtv_ml": "MTV mL"}
+FAILURES = 40  # shown one by one
 WIDTH = 140  # of a table that goes to a file or a pipe
 
 
@@ -173,6 +175,41 @@ def _print_findings(console: Console, title: str, findings: Sequence[Finding]) -
     for finding in findings:
         line = replace(finding, where="").line()
         console.print(escaped(f"  {CODES[finding.code].severity} {line}"), soft_wrap=True)
+
+
+def print_validation(record: Mapping[str, Any], failed: Sequence[Check]) -> None:
+    """Print one row a phantom, then the failures, and the sum."""
+    console = _console()
+    numbers = ("variants", "checks", "failed", "error/tolerance")
+    title = f"Against the truth of phantoms, petquant {record['petquant_version']}"
+    table = _table(title, [("phantom", False), *((name, True) for name in numbers), ("in", False)])
+    for row in record["phantoms"]:
+        share = row["largest_share_of_tolerance"]
+        table.add_row(
+            escaped(row["phantom"]),
+            str(row["n_variants"]),
+            str(row["n_checks"]),
+            str(row["n_failed"]),
+            "" if share is None else f"{share:.3f}",
+            escaped(row["worst_quantity"] or ""),
+        )
+    console.print(table)
+    for check in failed[:FAILURES]:
+        words = (check.phantom, check.variant, check.region, check.quantity)
+        place = " ".join(word for word in words if word)
+        bound = "" if check.error is None else f" within {check.abs_tol:.3g}"
+        line = f"FAIL {place}: {_exact(check.found)} instead of {_exact(check.expected)}{bound} ({check.why})"
+        console.print(escaped(line), soft_wrap=True)
+    if len(failed) > FAILURES:
+        console.print(f"and {len(failed) - FAILURES} more")
+    verdict = "passed" if not record["n_failed"] else "FAILED"
+    console.print(
+        f"{verdict}: {record['n_trials']} trials, {record['n_checks']} checks, {record['n_failed']} failed."
+    )
+
+
+def _exact(value: float | str | None) -> str:
+    return "nothing" if value is None else value if isinstance(value, str) else f"{value:.9g}"
 
 
 def print_knowledge(tables: Mapping[str, Any]) -> None:

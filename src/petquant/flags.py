@@ -62,6 +62,12 @@ _ROWS = (
     ("PATH_NOT_FOUND", "usage", "the path does not exist", "give an existing file or folder"),
     ("USAGE", "usage", "the command line cannot be meant", "see --help"),
     ("OPTION_INVALID", "usage", "the value of an option cannot be meant", "see --help"),
+    (
+        "TABLE_INVALID",
+        "unreadable",
+        "a table of results is not what its command reads",
+        "see the help of the command",
+    ),
     ("NO_FILES", "unreadable", "the folder holds no file", "give the folder of the study"),
     ("NO_DICOM", "unreadable", "none of the files is DICOM", "give the folder of the study"),
     ("FILE_UNREADABLE", "unreadable", "a file cannot be opened", "grant read permission"),
