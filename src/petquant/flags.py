@@ -534,6 +534,12 @@ _ROWS = (
         "voxels shared with lesions were taken out of the background",
         "",
     ),
+    (
+        "NEMA_PHANTOM_NOT_FOUND",
+        "refuse",
+        "not a scan of the IEC body phantom, or not as it was said to be filled",
+        "",
+    ),
     ("BACKGROUND_MOSTLY_LESION", "flag", "more than half of the background is lesion: no ratio", ""),
     ("THRESHOLD_EMPTY", "flag", "a threshold selects no voxel: its volume is 0", ""),
 )

@@ -1,0 +1,165 @@
+"""``petquant nema``: image quality, recoveries and uniformity from a scan of a quality phantom."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from petquant_cli.options import with_choices
+
+if TYPE_CHECKING:
+    from petquant.study import Choices
+
+__all__ = ["run"]
+
+FORMATS = ("table", "csv", "json")
+FAILED = 1
+
+
+@with_choices
+def run(
+    study: Annotated[Path, typer.Argument(help="Folder or file of the phantom's scan.")],
+    *,
+    choices: Choices,
+    ratio: Annotated[
+        float | None,
+        typer.Option(
+            help="Activity concentration of hot spheres over background, as filled; 9.7 by default."
+        ),
+    ] = None,
+    background_suv: Annotated[
+        float | None,
+        typer.Option(help="True SUV of the background; by default what is measured there is taken as true."),
+    ] = None,
+    standard: Annotated[
+        str | None,
+        typer.Option(metavar="earl1|earl2", help="Limits that decide: exit 0 when all are met, 1 otherwise."),
+    ] = None,
+    uniform: Annotated[
+        bool, typer.Option("--uniform", help="A uniform cylinder instead of the six spheres.")
+    ] = False,
+    true_suv: Annotated[
+        float | None, typer.Option(help="With --uniform: SUV that should be measured; 1 by default.")
+    ] = None,
+    tolerance_percent: Annotated[
+        float | None, typer.Option(help="With --uniform: bias that passes; exit 1 beyond it.")
+    ] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="|".join(FORMATS),
+            help="On stdout; table on a terminal, else csv, by default.",
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write to a .csv or .json file.")] = None,
+) -> None:
+    """Analyse a scan of the NEMA IEC phantom, or of a uniform cylinder."""
+    from petquant.errors import UsageError
+    from petquant.nema.limits import STANDARDS
+    from petquant_cli.destination import apart, checked_format, existing
+
+    format_ = checked_format(format_, out, FORMATS)
+    apart(out, [study])
+    if standard is not None and standard not in STANDARDS:
+        raise UsageError.of("OPTION_INVALID", f"--standard {standard}", expected=" or ".join(STANDARDS))
+    if choices.suv_types != ("bw",):
+        raise UsageError.of("OPTION_INVALID", "--suv for a phantom", expected="SUV by body weight, no --suv")
+    of_spheres = {"--ratio": ratio, "--background-suv": background_suv, "--standard": standard}
+    of_cylinder = {"--true-suv": true_suv, "--tolerance-percent": tolerance_percent}
+    for option, value in (of_spheres if uniform else of_cylinder).items():
+        if value is not None:
+            analysis = "with --uniform" if uniform else "without --uniform"
+            raise UsageError.of("OPTION_INVALID", f"{option} {analysis}", expected="the other analysis")
+    path = existing(study)
+    is_passed = (
+        _uniform(path, choices, true_suv, tolerance_percent, format_, out)
+        if uniform
+        else _spheres(path, choices, ratio, background_suv, standard, format_, out)
+    )
+    if not is_passed:
+        raise typer.Exit(FAILED)
+
+
+def _spheres(
+    study: Path,
+    choices: Choices,
+    ratio: float | None,
+    background_suv: float | None,
+    standard: str | None,
+    format_: str,
+    out: Path | None,
+) -> bool:
+    from petquant.errors import Refused
+    from petquant.nema.image_quality import image_quality
+    from petquant.nema.record import image_quality_record, image_quality_rows
+
+    quality = image_quality(
+        study, choices, ratio=9.7 if ratio is None else ratio, background_suv=background_suv
+    )
+    verdict = None if standard is None else quality.verdict(standard)
+    if standard is not None and verdict is None:
+        raise Refused.of(
+            "NEMA_NOT_JUDGED",
+            "a sphere is cold",
+            expected="six hot spheres for the limits of EARL",
+            remedy="leave out --standard",
+        )
+    _notes(quality.scan.study)
+    if format_ == "table":
+        from petquant_cli.phantom_screen import print_image_quality
+
+        print_image_quality(quality, standard)
+    else:
+        _put(
+            image_quality_record(quality, standard=standard),
+            image_quality_rows(quality, standard=standard),
+            format_,
+            out,
+        )
+    return verdict is None or verdict.is_passed
+
+
+def _uniform(
+    study: Path,
+    choices: Choices,
+    true_suv: float | None,
+    tolerance_percent: float | None,
+    format_: str,
+    out: Path | None,
+) -> bool:
+    from petquant.nema.record import uniformity_record, uniformity_rows
+    from petquant.nema.uniformity import uniformity
+
+    found = uniformity(
+        study, choices, true_suv=1.0 if true_suv is None else true_suv, tolerance_percent=tolerance_percent
+    )
+    _notes(found.scan.study)
+    if format_ == "table":
+        from petquant_cli.phantom_screen import print_uniformity
+
+        print_uniformity(found)
+    else:
+        _put(uniformity_record(found), uniformity_rows(found), format_, out)
+    return found.is_passed
+
+
+def _notes(study: Any) -> None:
+    """Say the caveats of the numbers on stderr."""
+    from petquant.flags import CODES, Severity
+    from petquant_cli.messages import MESSAGES
+
+    for finding in (*study.findings, *study.conversion.findings):
+        if CODES[finding.code].severity is Severity.FLAG:
+            MESSAGES.note(finding)
+
+
+def _put(record: dict[str, Any], rows: list[dict[str, Any]], format_: str, out: Path | None) -> None:
+    from petquant.export.record import as_json
+    from petquant.export.table import as_csv
+    from petquant_cli.destination import put
+
+    put(as_json(record) if format_ == "json" else as_csv(rows), out, stdout=sys.stdout)

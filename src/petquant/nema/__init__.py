@@ -1,0 +1,3 @@
+"""NEMA: what a scan of a quality phantom says of the scanner: `image_quality.image_quality` of the IEC body
+phantom with six spheres, `uniformity.uniformity` of a uniform cylinder.
+"""
