@@ -11,7 +11,9 @@ import typer
 from petquant_cli.options import with_choices
 
 if TYPE_CHECKING:
-    from petquant.study import Choices
+    from petquant.nema.image_quality import ImageQuality, Verdict
+    from petquant.nema.uniformity import Uniformity
+    from petquant.study import Choices, PetStudy
 
 __all__ = ["run"]
 
@@ -59,7 +61,9 @@ def run(
 ) -> None:
     """Analyse a scan of the NEMA IEC phantom, or of a uniform cylinder."""
     from petquant.errors import UsageError
+    from petquant.nema.image_quality import image_quality
     from petquant.nema.limits import STANDARDS
+    from petquant.nema.uniformity import uniformity
     from petquant_cli.destination import apart, checked_format, existing
 
     format_ = checked_format(format_, out, FORMATS)
@@ -75,68 +79,56 @@ def run(
             analysis = "with --uniform" if uniform else "without --uniform"
             raise UsageError.of("OPTION_INVALID", f"{option} {analysis}", expected="the other analysis")
     path = existing(study)
-    is_passed = (
-        _uniform(path, choices, true_suv, tolerance_percent, format_, out)
-        if uniform
-        else _spheres(path, choices, ratio, background_suv, standard, format_, out)
-    )
+    if uniform:
+        found = uniformity(
+            path, choices, true_suv=1.0 if true_suv is None else true_suv, tolerance_percent=tolerance_percent
+        )
+        _put_uniformity(found, format_, out)
+        is_passed = found.is_passed
+    else:
+        quality = image_quality(
+            path, choices, ratio=9.7 if ratio is None else ratio, background_suv=background_suv
+        )
+        verdict = _verdict(quality, standard)
+        _put_quality(quality, standard, format_, out)
+        is_passed = verdict is None or verdict.is_passed
     if not is_passed:
         raise typer.Exit(FAILED)
 
 
-def _spheres(
-    study: Path,
-    choices: Choices,
-    ratio: float | None,
-    background_suv: float | None,
-    standard: str | None,
-    format_: str,
-    out: Path | None,
-) -> bool:
+def _verdict(quality: ImageQuality, standard: str | None) -> Verdict | None:
+    """Return the verdict of the standard that was asked for."""
     from petquant.errors import Refused
-    from petquant.nema.image_quality import image_quality
-    from petquant.nema.record import image_quality_record, image_quality_rows
 
-    quality = image_quality(
-        study, choices, ratio=9.7 if ratio is None else ratio, background_suv=background_suv
-    )
     verdict = None if standard is None else quality.verdict(standard)
     if standard is not None and verdict is None:
         raise Refused.of(
-            "NEMA_NOT_JUDGED",
-            "a sphere is cold",
-            expected="six hot spheres for the limits of EARL",
-            remedy="leave out --standard",
+            "NEMA_NOT_JUDGED", "a sphere is cold", expected="six hot spheres for the limits of EARL"
         )
+    return verdict
+
+
+def _put_quality(quality: ImageQuality, standard: str | None, format_: str, out: Path | None) -> None:
+    from petquant.errors import Finding
+    from petquant.nema.record import image_quality_record, image_quality_rows, verdict_words
+    from petquant_cli.messages import MESSAGES
+
     _notes(quality.scan.study)
     if format_ == "table":
         from petquant_cli.phantom_screen import print_image_quality
 
         print_image_quality(quality, standard)
-    else:
-        _put(
-            image_quality_record(quality, standard=standard),
-            image_quality_rows(quality, standard=standard),
-            format_,
-            out,
-        )
-    return verdict is None or verdict.is_passed
+        return
+    record = image_quality_record(quality, standard=standard)
+    _put(record, image_quality_rows(quality, standard=standard), format_, out)
+    for verdict in quality.verdicts:
+        if verdict.standard.name == standard:
+            MESSAGES.note(Finding(code="NEMA_VERDICT", found=verdict_words(verdict)))
 
 
-def _uniform(
-    study: Path,
-    choices: Choices,
-    true_suv: float | None,
-    tolerance_percent: float | None,
-    format_: str,
-    out: Path | None,
-) -> bool:
+def _put_uniformity(found: Uniformity, format_: str, out: Path | None) -> None:
     from petquant.nema.record import uniformity_record, uniformity_rows
-    from petquant.nema.uniformity import uniformity
 
-    found = uniformity(
-        study, choices, true_suv=1.0 if true_suv is None else true_suv, tolerance_percent=tolerance_percent
-    )
     _notes(found.scan.study)
     if format_ == "table":
         from petquant_cli.phantom_screen import print_uniformity
@@ -144,10 +136,9 @@ def _uniform(
         print_uniformity(found)
     else:
         _put(uniformity_record(found), uniformity_rows(found), format_, out)
-    return found.is_passed
 
 
-def _notes(study: Any) -> None:
+def _notes(study: PetStudy) -> None:
     """Say the caveats of the numbers on stderr."""
     from petquant.flags import CODES, Severity
     from petquant_cli.messages import MESSAGES

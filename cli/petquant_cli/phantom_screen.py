@@ -9,6 +9,8 @@ from petquant_cli.screen import console_of_width, number_words, plain_table
 
 __all__ = ["print_image_quality", "print_uniformity"]
 
+FAR = 0.05  # between the ratio that was said and the one found: more than the walls of the spheres take
+
 
 def print_image_quality(quality: ImageQuality, standard: str | None) -> None:
     """Print one row a sphere, the background, and the verdicts; the limits of `standard` beside them."""
@@ -45,11 +47,16 @@ def print_image_quality(quality: ImageQuality, standard: str | None) -> None:
             *([_limit_words(verdict, round(sphere.diameter_mm))] if verdict else []),
         )
     console.print(table)
-    true = "as given" if quality.is_background_given else "as measured in the background"
+    true = f"{quality.true_background:g} {unit}" if quality.is_background_given else "this background"
     console.print(
         f"Background: {number_words(quality.background)} {unit} in 60 discs of 37 mm, "
-        f"{quality.discs.clearance_mm:.0f} mm from the spheres; recoveries take {true} as true."
+        f"{quality.discs.clearance_mm:.0f} mm from the spheres; recoveries are over {quality.ratio:g} x "
+        f"{true}."
     )
+    if quality.ratio_found is not None:
+        far = abs(quality.ratio_found / quality.ratio - 1.0) > FAR
+        doubt = f"; {quality.ratio:g} : 1 was said: check the filling" if far else ""
+        console.print(f"Activity found round the hot spheres: {quality.ratio_found:.2f} : 1{doubt}.")
     if quality.lung_residual_percent is not None:
         console.print(f"Lung residual: {quality.lung_residual_percent:.1f} %")
     for one in quality.verdicts:

@@ -92,7 +92,8 @@ def print_quantification(quantification: Quantification, privacy: Privacy) -> No
     for reference in record["references"]:
         console.print(
             escaped(
-                f"Background {reference['name']}: mean {number_words(reference['mean'])} {reference['unit']}, "
+                f"Background {reference['name']}: "
+                f"mean {number_words(reference['mean'])} {reference['unit']}, "
                 f"{number_words(reference['volume_ml'])} mL"
                 + (f"; no ratio: {reference['reason']}" if reference["reason"] else "")
             )

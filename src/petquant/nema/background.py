@@ -1,4 +1,4 @@
-"""The background of the IEC phantom: sixty discs, twelve on each of five slices, clear of edge and spheres."""
+"""The background of the IEC phantom: sixty discs on five slices, clear of the edge and of the spheres."""
 
 from __future__ import annotations
 
@@ -95,8 +95,9 @@ def place_discs(image: Slices, body: Body, spheres: Sequence[FittedSphere]) -> D
             remedy="scan a longer range",
         )
     inside = np.logical_and.reduce([binary_fill_holes(body.is_inside[k]) for k in slices])
-    # pixel centres one step outside the edge are at distance 0
+    # distances are to the centre of the first pixel outside, half a pixel beyond the edge
     from_edge = distance_transform_edt(np.pad(inside, 1), sampling=image.spacing_mm[1:])[1:-1, 1:-1]
+    from_edge = from_edge - 0.5 * max(image.spacing_mm[1:])
     at = np.argwhere(from_edge >= RADIUS_MM + CLEARANCE_MM) * np.array(image.spacing_mm[1:])
     clearance = np.min(
         [

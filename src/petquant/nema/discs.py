@@ -70,7 +70,7 @@ def disc_weights(
         low = max(int(np.floor((centre - radius_mm) / step + 0.5)), 0)
         high = min(int(np.ceil((centre + radius_mm) / step + 0.5)), count)
         window.append(slice(low, max(high, low)))
-        edges.append((np.arange(low, max(high, low) + 1) - 0.5) * step - centre)
+        edges.append(np.asarray((np.arange(low, max(high, low) + 1) - 0.5) * step - centre, np.float64))
     corner = _quarter_area(edges[1][None, :], edges[0][:, None], radius_mm)
     area = corner[1:, 1:] - corner[:-1, 1:] - corner[1:, :-1] + corner[:-1, :-1]
     return (window[0], window[1]), np.asarray(np.maximum(area, 0.0) / (spacing_mm[0] * spacing_mm[1]))

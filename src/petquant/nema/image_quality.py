@@ -21,7 +21,7 @@ from petquant.metrics.intensity import intensity
 from petquant.metrics.peak import peaks
 from petquant.nema.background import Discs, place_discs
 from petquant.nema.discs import Slices, disc_mean
-from petquant.nema.iec_phantom import BACKGROUND_MM, LUNG_DISC_MM
+from petquant.nema.iec_phantom import BACKGROUND_MM, LUNG_DISC_MM, volume_ml
 from petquant.nema.limits import STANDARDS, Interval, Standard
 from petquant.nema.scan import PhantomScan, open_scan
 from petquant.nema.spheres import Body, FittedSphere, find_body, find_spheres
@@ -121,6 +121,9 @@ class ImageQuality:
         The largest first.
     background
         Mean of the discs of 37 mm.
+    ratio_found
+        Ratio by which the hot spheres hold the activity that was found round them, whatever the blur; None
+        without a hot sphere.
     lung_residual_percent
         None without a cold insert in the middle.
     discs
@@ -135,6 +138,7 @@ class ImageQuality:
     is_background_given: bool
     spheres: tuple[SphereQuality, ...]
     background: float
+    ratio_found: float | None
     lung_residual_percent: float | None
     discs: Discs
     verdicts: tuple[Verdict, ...]
@@ -195,12 +199,19 @@ def image_quality(
         is_background_given=background_suv is not None,
         spheres=spheres,
         background=background,
+        ratio_found=_ratio_found(fitted),
         lung_residual_percent=_lung_residual_percent(image, body, k=k, background=background),
         discs=discs,
         verdicts=tuple(_verdict(standard, spheres) for standard in STANDARDS.values())
         if all(sphere.is_hot for sphere in spheres)
         else (),
     )
+
+
+def _ratio_found(spheres: Sequence[FittedSphere]) -> float | None:
+    hot = [sphere for sphere in spheres if sphere.is_hot]
+    volumes_ml = sum(volume_ml(sphere.diameter_mm) for sphere in hot)
+    return 1.0 + sum(sphere.integral_ml for sphere in hot) / volumes_ml if hot else None
 
 
 def _quality(

@@ -1,8 +1,8 @@
 """Limits of recovery that EARL asks of a scanner: a table with its sources.
 
 A recovery is the measured activity concentration over the true one. A50 is the mean in the isocontour at half
-of maximum plus background. Limits whose source is not the publisher's own are marked as not verified: they are
-printed as such, and never make an accreditation.
+of maximum plus background. Limits whose source is not the publisher's own are marked as not verified: they
+are printed as such, and never make an accreditation.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ def image_quality_record(quality: ImageQuality, *, standard: str | None) -> dict
         **_head(quality.scan),
         "analysis": "image_quality",
         "ratio": quality.ratio,
+        "ratio_found": quality.ratio_found,
         "true_background": quality.true_background,
         "is_background_given": quality.is_background_given,
         "background": quality.background,

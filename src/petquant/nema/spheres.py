@@ -1,8 +1,9 @@
-"""The spheres of the IEC body phantom: found by their pattern, told apart by their volume, fitted for their blur.
+"""The spheres of the IEC body phantom: found by pattern, told apart by volume, fitted for their blur.
 
 Six centres lie 60 degrees apart on a circle round the middle of the body. The pattern is matched to the
 smoothed contrast; the integral of the contrast round a centre is its volume times its true contrast whatever
-the blur, which tells the diameters apart; then the closed form of a blurred sphere of that diameter is fitted.
+the blur, which tells the diameters apart; then the closed form of a blurred sphere of that diameter is
+fitted.
 """
 
 from __future__ import annotations
@@ -67,6 +68,8 @@ class FittedSphere:
         Whether it holds more than the background.
     residual
         Root mean square of data less fit, over the true contrast.
+    integral_ml
+        Integral of the contrast round it: its volume times its true contrast, whatever the blur.
     """
 
     diameter_mm: float
@@ -74,6 +77,7 @@ class FittedSphere:
     fwhm_mm: float
     is_hot: bool
     residual: float
+    integral_ml: float
 
 
 def _not_found(found: str, expected: str) -> NoReturn:
@@ -159,7 +163,14 @@ def find_spheres(image: Slices, body: Body, *, ratio: float) -> tuple[FittedSphe
     volumes = [ml / (ratio - 1.0) if ml > 0.0 else -ml for ml in integrals]
     diameters = _told_apart(volumes)
     found = [
-        _fitted(contrast, image.spacing_mm, place, diameter_mm=diameter, ratio=ratio if ml > 0.0 else 0.0)
+        _fitted(
+            contrast,
+            image.spacing_mm,
+            place,
+            diameter_mm=diameter,
+            ratio=ratio if ml > 0.0 else 0.0,
+            integral_ml=ml,
+        )
         for place, diameter, ml in zip(places, diameters, integrals, strict=True)
     ]
     return tuple(sorted(found, key=lambda sphere: -sphere.diameter_mm))
@@ -205,7 +216,7 @@ def _distances(
         high = min(int(np.floor((centre + reach) / step)), count - 1)
         window.append(slice(low, high + 1))
         offsets.append(np.arange(low, high + 1) * step)
-    return tuple(window), np.meshgrid(*offsets, indexing="ij")
+    return tuple(window), list(np.meshgrid(*offsets, indexing="ij"))
 
 
 def _integral_ml(
@@ -243,6 +254,7 @@ def _fitted(
     *,
     diameter_mm: float,
     ratio: float,
+    integral_ml: float,
 ) -> FittedSphere:
     """Return the sphere of known diameter and contrast that fits best: centre and point spread."""
     from scipy.optimize import least_squares  # noqa: PLC0415 - slow to import, needed here alone
@@ -270,8 +282,8 @@ def _fitted(
     moved = max(abs(a - b) for a, b in zip((z0, y0, x0), place, strict=True))
     if residual > RESIDUAL or moved > 0.99 * MOVED_MM:
         _not_found(
-            f"the place of the {diameter_mm:.0f} mm sphere differs from a blurred sphere by {residual:.0%} of "
-            "its contrast",
+            f"the place of the {diameter_mm:.0f} mm sphere differs from a blurred sphere by {residual:.0%} "
+            "of its contrast",
             f"at most {RESIDUAL:.0%}",
         )
     return FittedSphere(
@@ -280,4 +292,5 @@ def _fitted(
         fwhm_mm=fwhm_mm,
         is_hot=true > 0.0,
         residual=residual,
+        integral_ml=integral_ml,
     )

@@ -121,7 +121,8 @@ def _measured(scan: PhantomScan, *, true_suv: float, tolerance_percent: float | 
     level = float(np.median(lit)) if len(lit) else 0.0
     object_ = values > 0.5 * level if level > 0.0 else np.zeros(values.shape, np.bool_)
     from_edge = distance_transform_edt(np.pad(object_, 1), sampling=grid.spacing_mm)[1:-1, 1:-1, 1:-1]
-    inside = from_edge >= EDGE_MM
+    # distances are to the centre of the first voxel outside, half a voxel beyond the edge
+    inside = from_edge - 0.5 * max(grid.spacing_mm) >= EDGE_MM
     n_voxels = int(inside.sum())
     suv = values[inside]
     if not n_voxels or float(suv.std()) > UNEVEN * float(suv.mean()):
@@ -134,7 +135,6 @@ def _measured(scan: PhantomScan, *, true_suv: float, tolerance_percent: float | 
             "UNIFORM_PHANTOM_NOT_FOUND",
             found,
             expected=f"a uniform phantom, scatter below {UNEVEN:.0%}",
-            remedy="give a scan of a uniform cylinder",
         )
     profile = []
     for k in np.flatnonzero(inside.sum(axis=(1, 2)) >= LEAST_VOXELS):
