@@ -61,7 +61,7 @@ def print_image_quality(quality: ImageQuality, standard: str | None) -> None:
         console.print(f"Lung residual: {quality.lung_residual_percent:.1f} %")
     for one in quality.verdicts:
         if verdict is None or one is verdict:
-            console.print(verdict_words(one))
+            console.print(verdict_words(one), soft_wrap=True)
     if not quality.verdicts:
         console.print("EARL limits are not applied: not all spheres are hot.")
     if not quality.scan.is_suv:
