@@ -120,13 +120,9 @@ def find_body(image: Slices) -> Body:
     background = float(np.median(lit))
     background = float(np.median(values[values > 0.5 * background]))
     is_inside = values > 0.5 * background
-    area = is_inside.sum(axis=(1, 2))
-    full = np.flatnonzero(area > 0.8 * np.median(area[area > 0]))
-    rows = [np.flatnonzero(is_inside[k].sum(axis=1) > 2)[[0, -1]] for k in full]
-    columns = [np.flatnonzero(is_inside[k].sum(axis=0) > 2)[[0, -1]] for k in full]
     _, step_j, step_i = image.spacing_mm
-    top, bottom = np.median(rows, axis=0) * step_j
-    left, right = np.median(columns, axis=0) * step_i
+    top, bottom = _extent(is_inside, axis=1) * step_j
+    left, right = _extent(is_inside, axis=2) * step_i
     height, width = bottom - top + step_j, right - left + step_i
     if max(abs(height - BODY_HEIGHT_MM), abs(width - BODY_WIDTH_MM)) > OUTLINE_TOLERANCE_MM:
         _not_found(
@@ -138,6 +134,15 @@ def find_body(image: Slices) -> Body:
         is_inside=is_inside,
         middle_mm=(float(top + bottom) / 2.0, float(left + right) / 2.0),
     )
+
+
+def _extent(is_inside: Bool, *, axis: int) -> Float:
+    """Return the first and last row (axis 1) or column (axis 2) of the body, median over its slices."""
+    area = is_inside.sum(axis=(1, 2))
+    full = is_inside[area > 0.8 * np.median(area[area > 0])]
+    lines = full.sum(axis=3 - axis) > 2  # a line of two pixels may be noise
+    ends = [np.flatnonzero(line)[[0, -1]] for line in lines if line.any()]
+    return np.asarray(np.median(ends, axis=0) if ends else np.zeros(2), np.float64)
 
 
 def find_spheres(image: Slices, body: Body, *, ratio: float) -> tuple[FittedSphere, ...]:
