@@ -73,15 +73,17 @@ def test_one_voxel_of_a_sharp_sphere_is_what_counting_gives():
     assert exact == pytest.approx(counted, abs=2e-4)  # a million points on a curved face
 
 
-def test_voxel_mean_of_a_blurred_sphere_is_below_its_maximum():
-    # d = 10 mm, FWHM 5 mm, 2 mm voxels: 0.8405 where the value at the centre is 0.8640
-    body = Body(
-        uptakes=(Uptake(name="hot", shape=Sphere(centre_mm=(0, 0, 0), radius_mm=5.0), contrast_suv=1.0),)
-    )
+def test_voxel_mean_of_a_blurred_sphere_is_what_a_fine_midpoint_rule_gives():
+    ball = Uptake(name="hot", shape=Sphere(centre_mm=(0, 0, 0), radius_mm=5.0), contrast_suv=1.0)
     grid = ImageGrid(shape=(1, 1, 1), spacing_mm=(2.0, 2.0, 2.0), origin_mm=(0.0, 0.0, 0.0))
+    body = Body(uptakes=(ball,))
     mean = suv_field(body, grid, fwhm_mm=5.0, sampling="voxel_mean").item()
-    point = suv_field(body, grid, fwhm_mm=5.0).item()
-    assert (mean, point) == (pytest.approx(0.8405, abs=0.5e-4), pytest.approx(0.8640, abs=0.5e-4))
+    fine = (np.arange(80) + 0.5) / 40.0 - 1.0
+    points = np.stack(np.meshgrid(fine, fine, fine, indexing="ij"), axis=-1)
+    brute = ball.shape.field(points, fwhm_mm=5.0).mean()
+    assert mean == pytest.approx(brute, abs=1e-5)  # steps of 0.025 mm: curvature 0.016 / mm2 x 0.025^2 / 8
+    assert suv_field(body, grid, fwhm_mm=5.0).item() == pytest.approx(0.86404, abs=0.5e-5)  # at the centre
+    assert mean < 0.845
 
 
 def test_a_mean_that_is_not_known_exactly_is_refused():
