@@ -11,6 +11,9 @@ import typer
 from petquant_cli.options import with_choices
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from petquant.nema.filling import Filling
     from petquant.nema.image_quality import ImageQuality, Verdict
     from petquant.nema.uniformity import Uniformity
     from petquant.study import Choices, PetStudy
@@ -35,6 +38,15 @@ def run(
     background_suv: Annotated[
         float | None,
         typer.Option(help="True SUV of the background; by default what is measured there is taken as true."),
+    ] = None,
+    sphere_kbqml: Annotated[
+        float | None, typer.Option(help="Activity concentration of hot spheres as filled; with the next two.")
+    ] = None,
+    background_kbqml: Annotated[
+        float | None, typer.Option(help="That of the background at the same time.")
+    ] = None,
+    fill_time: Annotated[
+        str | None, typer.Option(help="ISO date-time of both, on the scanner's clock.")
     ] = None,
     standard: Annotated[
         str | None,
@@ -72,7 +84,13 @@ def run(
         raise UsageError.of("OPTION_INVALID", f"--standard {standard}", expected=" or ".join(STANDARDS))
     if choices.suv_types != ("bw",):
         raise UsageError.of("OPTION_INVALID", "--suv for a phantom", expected="SUV by body weight, no --suv")
-    of_spheres = {"--ratio": ratio, "--background-suv": background_suv, "--standard": standard}
+    of_filling = {
+        "--sphere-kbqml": sphere_kbqml,
+        "--background-kbqml": background_kbqml,
+        "--fill-time": fill_time,
+    }
+    said = {"--ratio": ratio, "--background-suv": background_suv}
+    of_spheres = {**said, **of_filling, "--standard": standard}
     of_cylinder = {"--true-suv": true_suv, "--tolerance-percent": tolerance_percent}
     for option, value in (of_spheres if uniform else of_cylinder).items():
         if value is not None:
@@ -87,13 +105,42 @@ def run(
         is_passed = found.is_passed
     else:
         quality = image_quality(
-            path, choices, ratio=9.7 if ratio is None else ratio, background_suv=background_suv
+            path,
+            choices,
+            ratio=9.7 if ratio is None else ratio,
+            background_suv=background_suv,
+            filling=_filling(of_filling, said),
         )
         verdict = _verdict(quality, standard)
         _put_quality(quality, standard, format_, out)
         is_passed = verdict is None or verdict.is_passed
     if not is_passed:
         raise typer.Exit(FAILED)
+
+
+def _filling(given: Mapping[str, float | str | None], said: Mapping[str, float | None]) -> Filling | None:
+    """Return the filling of three options that belong together, None without them."""
+    from datetime import datetime
+
+    from petquant.errors import UsageError
+    from petquant.nema.filling import Filling
+
+    sphere, background, at = given.values()
+    if sphere is None and background is None and at is None:
+        return None
+    if not isinstance(sphere, float) or not isinstance(background, float) or not isinstance(at, str):
+        missing = ", ".join(option for option, value in given.items() if value is None)
+        raise UsageError.of("OPTION_INVALID", f"a filling without {missing}", expected=", ".join(given))
+    for option, value in said.items():
+        if value is not None:
+            raise UsageError.of("OPTION_INVALID", f"{option} beside a filling", expected="one of the two")
+    try:
+        filled_at = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise UsageError.of("OPTION_INVALID", f"--fill-time {at}", expected="2025-01-31T09:30:00") from error
+    if filled_at.tzinfo is not None:
+        raise UsageError.of("OPTION_INVALID", f"--fill-time {at}", expected="a time without a zone")
+    return Filling(sphere_kbqml=sphere, background_kbqml=background, at=filled_at)
 
 
 def _verdict(quality: ImageQuality, standard: str | None) -> Verdict | None:

@@ -546,6 +546,12 @@ _ROWS = (
         "the limits of a standard do not apply to this filling of the phantom",
         "leave out --standard",
     ),
+    (
+        "FILLING_NOT_COMPARABLE",
+        "refuse",
+        "activities of a filling cannot be carried to the time of the image",
+        "give --ratio instead",
+    ),
     ("NEMA_VERDICT", "info", "the recoveries of a phantom against the limits of a standard", ""),
     ("UNIFORM_PHANTOM_NOT_FOUND", "refuse", "not a scan of a uniform phantom", "give one, or drop --uniform"),
     ("BACKGROUND_MOSTLY_LESION", "flag", "more than half of the background is lesion: no ratio", ""),

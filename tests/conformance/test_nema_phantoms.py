@@ -1,6 +1,8 @@
 """Phantoms with a known verdict, from DICOM to verdict."""
+# ruff: noqa: DTZ001  DICOM times carry no zone here
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from petquant_phantoms.noise import standard_error
 
 from petquant.errors import Refused, UsageError
 from petquant.nema.discs import Slices
+from petquant.nema.filling import Filling
 from petquant.nema.image_quality import image_quality
 from petquant.nema.uniformity import uniformity
 
@@ -166,6 +169,29 @@ def test_a_true_background_scales_the_recoveries(tmp_path, analysed):
     for one, other in zip(doubled.spheres, analysed("nema_fail").spheres, strict=True):
         assert one.rc_max == pytest.approx(0.5 * other.rc_max, rel=1e-4)  # 1.0000 was measured
         assert one.contrast_percent == other.contrast_percent
+
+
+@pytest.mark.parametrize(("minutes", "factor"), [(0, 1.0), (60, 2.0 ** (3600.0 / 6586.2))])
+def test_a_filling_is_carried_to_the_time_of_the_image(minutes, factor, tmp_path, analysed):
+    # SUV 1 of 50 MBq in 10 kg is 5 kBq/mL at 10:00, when the activity was measured; what was filled as
+    # 5 kBq/mL an hour later held more at the time of the image, and recoveries are lower by that
+    study = catalogue.build("nema_fail", tmp_path)
+    at = datetime(2025, 1, 1, 10, 0) + timedelta(minutes=minutes)
+    filled = image_quality(study.dicom, filling=Filling(sphere_kbqml=48.5, background_kbqml=5.0, at=at))
+    assert filled.ratio == pytest.approx(9.7, rel=1e-12)
+    # half-life of 18F in the phantom's header 6586.2 s; the table has 6584.04 s: 1.8e-4 over an hour
+    assert filled.true_background == pytest.approx(factor, rel=3e-4)
+    for one, other in zip(filled.spheres, analysed("nema_fail").spheres, strict=True):
+        assert one.rc_max == pytest.approx(other.rc_max / factor, rel=5e-4)
+
+
+def test_a_filling_needs_values_of_a_known_time(tmp_path):
+    definition = catalogue.load("nema_noisy").in_dialect(units="GML")
+    filling = Filling(sphere_kbqml=48.5, background_kbqml=5.0, at=datetime(2025, 1, 1, 10, 0))
+    with pytest.raises(Refused, match="FILLING_NOT_COMPARABLE: the values are in GML"):
+        image_quality(write_study(definition, tmp_path).dicom, filling=filling)
+    with pytest.raises(UsageError, match="spheres above a background above 0"):
+        Filling(sphere_kbqml=4.0, background_kbqml=5.0, at=datetime(2025, 1, 1, 10, 0))
 
 
 def test_recoveries_need_no_weight_because_they_are_ratios(tmp_path, analysed):

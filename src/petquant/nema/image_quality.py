@@ -21,6 +21,7 @@ from petquant.metrics.intensity import intensity
 from petquant.metrics.peak import peaks
 from petquant.nema.background import Discs, place_discs
 from petquant.nema.discs import Slices, disc_mean
+from petquant.nema.filling import Filling, background_suv_of
 from petquant.nema.iec_phantom import BACKGROUND_MM, LUNG_DISC_MM, volume_ml
 from petquant.nema.limits import STANDARDS, Interval, Standard
 from petquant.nema.scan import PhantomScan, open_scan
@@ -154,6 +155,7 @@ def image_quality(
     *,
     ratio: float = 9.7,
     background_suv: float | None = None,
+    filling: Filling | None = None,
 ) -> ImageQuality:
     """Return the image quality of a scan of the IEC body phantom.
 
@@ -167,6 +169,8 @@ def image_quality(
         Activity concentration of the hot spheres over that of the background, as filled.
     background_suv
         True SUV of the background; None takes what is measured in the background as true.
+    filling
+        Activities as filled, in place of both.
 
     Raises
     ------
@@ -175,12 +179,17 @@ def image_quality(
     Refused
         NEMA_PHANTOM_NOT_FOUND, when the scan does not show this phantom.
     """
+    ratio = ratio if filling is None else filling.ratio
     if not (math.isfinite(ratio) and ratio > 1.0):
         raise UsageError.of("OPTION_INVALID", f"--ratio {ratio:g}", expected="more than 1")
     if background_suv is not None and not (math.isfinite(background_suv) and background_suv > 0.0):
         raise UsageError.of("OPTION_INVALID", f"--background-suv {background_suv:g}", expected="more than 0")
     with unpacked(study) as folder:
-        scan = open_scan(folder, choices or Choices(), needs_suv=background_suv is not None)
+        scan = open_scan(
+            folder, choices or Choices(), needs_suv=background_suv is not None or filling is not None
+        )
+    if filling is not None:
+        background_suv = background_suv_of(scan, filling)
     image = scan.slices()
     body = find_body(image)
     fitted = find_spheres(image, body, ratio=ratio)
