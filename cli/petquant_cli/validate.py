@@ -140,6 +140,6 @@ def _of_another_tool(path: Path) -> list[Check]:
 
 
 def _print(record: dict[str, Any], checks: Sequence[Check]) -> None:
-    from petquant_cli.screen import print_validation
+    from petquant_cli.validation_screen import print_validation
 
     print_validation(record, [check for check in checks if not check.is_passed])

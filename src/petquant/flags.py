@@ -565,6 +565,26 @@ _ROWS = (
         "the mirror image of the regions fits the PET better than they do; left and right may be exchanged",
         "look at the regions over the PET; check how they were converted",
     ),
+    (
+        "NEMA_PHANTOM_NOT_FOUND",
+        "refuse",
+        "not a scan of the IEC body phantom, or not as it was said to be filled",
+        "give a scan of it, and --ratio as it was filled",
+    ),
+    (
+        "NEMA_NOT_JUDGED",
+        "refuse",
+        "the limits of a standard do not apply to this filling of the phantom",
+        "leave out --standard",
+    ),
+    (
+        "FILLING_NOT_COMPARABLE",
+        "refuse",
+        "activities of a filling cannot be carried to the time of the image",
+        "give --ratio instead",
+    ),
+    ("NEMA_VERDICT", "info", "the recoveries of a phantom against the limits of a standard", ""),
+    ("UNIFORM_PHANTOM_NOT_FOUND", "refuse", "not a scan of a uniform phantom", "give one, or drop --uniform"),
     ("BACKGROUND_MOSTLY_LESION", "flag", "more than half of the background is lesion: no ratio", ""),
     ("THRESHOLD_EMPTY", "flag", "a threshold selects no voxel: its volume is 0", ""),
     # Regions made here: roi.md section 6
