@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from petquant.errors import Finding
 from petquant.reads.facts import GLUCOSE_MG_DL_PER_MMOL_L, ClinicalFacts, ScanFacts, age_years
 from petquant.reads.protocol import Protocol, TracerProtocol
-from petquant.reads.verdict import Check, Verdict, checked, exceeds
+from petquant.reads.verdict import Check, Verdict, checked, exceeds, known
 
 __all__ = ["adherence", "protocol_findings", "uptake_times"]
 
@@ -64,7 +64,7 @@ def uptake_times(protocol: Protocol, a: ScanFacts, b: ScanFacts) -> Check:
         known = [f"{time:g} min" for time in times if time is not None]
         return checked(
             rule,
-            None,
+            holds=None,
             found=" and ".join(known) or "missing",
             expected="tracer and uptake time of both scans",
         )
@@ -72,9 +72,9 @@ def uptake_times(protocol: Protocol, a: ScanFacts, b: ScanFacts) -> Check:
     if a.tracer == b.tracer:
         limit = protocol.uptake_difference_max_min
         if limit is None:
-            return checked(rule, None, found=found, expected="", why="the protocol sets no limit")
+            return checked(rule, holds=None, found=found, expected="", why="the protocol sets no limit")
         is_less = exceeds(limit, abs(times[0] - times[1]))
-        return checked(rule, is_less, found=found, expected=f"less than {limit:g} min apart")
+        return checked(rule, holds=is_less, found=found, expected=f"less than {limit:g} min apart")
     checks = []
     for scan in (a, b):
         of_tracer = protocol.tracers.get(scan.tracer or "")
@@ -113,21 +113,16 @@ def _of(value: float | None, unit: str) -> str:
     return "missing" if value is None else f"{value:.6g} {unit}"
 
 
-def _number(value: float | None) -> float | None:
-    """Return a number that can be judged: what is not a number is not known."""
-    return None if value is None or math.isnan(value) else value
-
-
 def _tracer(protocol: Protocol, tracer: str | None) -> Check:
     holds = None if tracer is None else tracer in protocol.tracers
-    return checked("tracer", holds, found=tracer or "missing", expected=" or ".join(protocol.tracers))
+    return checked("tracer", holds=holds, found=tracer or "missing", expected=" or ".join(protocol.tracers))
 
 
 def _activity(of_tracer: TracerProtocol, activity_mbq: float | None) -> Check | None:
     accepted, target = of_tracer.activity_accepted_mbq, of_tracer.activity_target_mbq
     if accepted is None:
         return None
-    value = _number(activity_mbq)
+    value = known(activity_mbq)
     expected = f"{accepted[0]:g} to {accepted[1]:g} MBq"
     why = ""
     if target is not None:
@@ -135,11 +130,11 @@ def _activity(of_tracer: TracerProtocol, activity_mbq: float | None) -> Check | 
         if value is not None:
             why = "within the target" if _inside(value, target) else "outside the target"
     holds = None if value is None else _inside(value, accepted)
-    return checked("activity", holds, found=_of(value, "MBq"), expected=expected, why=why)
+    return checked("activity", holds=holds, found=_of(value, "MBq"), expected=expected, why=why)
 
 
 def _uptake(protocol: Protocol, of_tracer: TracerProtocol, scan: ScanFacts) -> Check | None:
-    window, value = of_tracer.uptake_window_min, _number(scan.uptake_time_min)
+    window, value = of_tracer.uptake_window_min, known(scan.uptake_time_min)
     if window is None:
         return None
     expected = f"{window[0]:g} to {window[1]:g} min"
@@ -147,54 +142,56 @@ def _uptake(protocol: Protocol, of_tracer: TracerProtocol, scan: ScanFacts) -> C
     if planned in protocol.time_points_min and planned is not None and not _inside(planned, window):
         why = f"planned at {planned:g} min; the protocol gives that time point no window"
         return checked(
-            "uptake_window", None, found=_of(value, "min"), expected=f"about {planned:g} min", why=why
+            "uptake_window", holds=None, found=_of(value, "min"), expected=f"about {planned:g} min", why=why
         )
     holds = None if value is None else _inside(value, window)
     return checked(
-        "uptake_window", holds, found=_of(value, "min"), expected=expected, why=of_tracer.window_source
+        "uptake_window", holds=holds, found=_of(value, "min"), expected=expected, why=of_tracer.window_source
     )
 
 
 def _glucose(of_tracer: TracerProtocol, glucose_mg_dl: float | None) -> Check | None:
-    limit, value = of_tracer.glucose_max_mg_dl, _number(glucose_mg_dl)
+    limit, value = of_tracer.glucose_max_mg_dl, known(glucose_mg_dl)
     if limit is None:
         return None
     expected = f"at most {limit:g} mg/dL ({limit / GLUCOSE_MG_DL_PER_MMOL_L:.1f} mmol/L)"
     return checked(
         "glucose",
-        None if value is None else not exceeds(value, limit),
+        holds=None if value is None else not exceeds(value, limit),
         found=_of(value, "mg/dL"),
         expected=expected,
     )
 
 
 def _fasting(of_tracer: TracerProtocol, fasting_h: float | None) -> Check | None:
-    limit, value = of_tracer.fasting_min_h, _number(fasting_h)
+    limit, value = of_tracer.fasting_min_h, known(fasting_h)
     if limit is None:
         return None
     holds = None if value is None else not exceeds(limit, value)
-    return checked("fasting", holds, found=_of(value, "h"), expected=f"at least {limit:g} h")
+    return checked("fasting", holds=holds, found=_of(value, "h"), expected=f"at least {limit:g} h")
 
 
 def _egfr(of_tracer: TracerProtocol, egfr: float | None) -> Check | None:
-    limit, value = of_tracer.egfr_min, _number(egfr)
+    limit, value = of_tracer.egfr_min, known(egfr)
     if limit is None:
         return None
     holds = None if value is None else not exceeds(limit, value)
     unit = "mL/min/1.73 m2"
-    return checked("egfr", holds, found=_of(value, unit), expected=f"at least {limit:g} {unit}")
+    return checked("egfr", holds=holds, found=_of(value, unit), expected=f"at least {limit:g} {unit}")
 
 
 def _ct_first(scan: ScanFacts) -> Check:
     rule, expected = "ct_before_pet", "CT not later than PET"
     if scan.ct_at is None or scan.pet_at is None:
         missing = [name for name, at in (("CT", scan.ct_at), ("PET", scan.pet_at)) if at is None]
-        return checked(rule, None, found=f"no time of {' and '.join(missing)}", expected=expected)
+        return checked(rule, holds=None, found=f"no time of {' and '.join(missing)}", expected=expected)
     if (scan.ct_at.tzinfo is None) != (scan.pet_at.tzinfo is None):
-        return checked(rule, None, found="times on two clocks", expected=expected)
+        return checked(rule, holds=None, found="times on two clocks", expected=expected)
     seconds = (scan.pet_at - scan.ct_at).total_seconds()
     order = "before" if seconds >= 0 else "after"
-    return checked(rule, seconds >= 0, found=f"CT {abs(seconds) / 60:.3g} min {order} PET", expected=expected)
+    return checked(
+        rule, holds=seconds >= 0, found=f"CT {abs(seconds) / 60:.3g} min {order} PET", expected=expected
+    )
 
 
 def _coverage(protocol: Protocol, scan: ScanFacts) -> Check | None:
@@ -202,9 +199,9 @@ def _coverage(protocol: Protocol, scan: ScanFacts) -> Check | None:
     if limit is None:
         return None
     rule = "coverage"
-    if scan.z_mm is None:
+    if scan.z_mm is None or None in map(known, scan.z_mm):
         return checked(
-            rule, None, found="missing", expected=f"skull base to mid-thigh, at least {limit:g} mm"
+            rule, holds=None, found="missing", expected=f"skull base to mid-thigh, at least {limit:g} mm"
         )
     low, high = scan.z_mm
     if scan.landmarks_z_mm is not None:
@@ -212,12 +209,12 @@ def _coverage(protocol: Protocol, scan: ScanFacts) -> Check | None:
         holds = not exceeds(low, thigh) and not exceeds(skull, high)
         expected = f"{thigh:g} to {skull:g} mm (mid-thigh to skull base)"
         return checked(
-            rule, holds, found=f"z {low:g} to {high:g} mm", expected=expected, why="located landmarks"
+            rule, holds=holds, found=f"z {low:g} to {high:g} mm", expected=expected, why="located landmarks"
         )
     expected = f"skull base to mid-thigh, at least {limit:g} mm"
     why = "by extent alone: no landmark was located"
     return checked(
-        rule, not exceeds(limit, high - low), found=f"{high - low:.6g} mm", expected=expected, why=why
+        rule, holds=not exceeds(limit, high - low), found=f"{high - low:.6g} mm", expected=expected, why=why
     )
 
 
@@ -230,7 +227,7 @@ def _reconstruction(protocol: Protocol, method: str) -> Check | None:
     holds = True if is_expected else False if is_other else None
     expected = " or ".join(protocol.reconstruction_expected)
     why = "" if holds is not None or not method else "a name that the protocol does not sort"
-    return checked("reconstruction", holds, found=method or "missing", expected=expected, why=why)
+    return checked("reconstruction", holds=holds, found=method or "missing", expected=expected, why=why)
 
 
 def _age(protocol: Protocol, scan: ScanFacts) -> Check | None:
@@ -239,7 +236,9 @@ def _age(protocol: Protocol, scan: ScanFacts) -> Check | None:
         return None
     age, source = age_years(scan)
     holds = None if age is None else not exceeds(limit, age)
-    return checked("age", holds, found=_of(age, "years"), expected=f"at least {limit:g} years", why=source)
+    return checked(
+        "age", holds=holds, found=_of(age, "years"), expected=f"at least {limit:g} years", why=source
+    )
 
 
 def _pregnancy(clinic: ClinicalFacts) -> Check:
@@ -247,25 +246,25 @@ def _pregnancy(clinic: ClinicalFacts) -> Check:
     expected = "neither pregnant nor breastfeeding"
     if True in states:
         return checked(
-            "pregnancy", False, found="pregnant" if states[0] else "breastfeeding", expected=expected
+            "pregnancy", holds=False, found="pregnant" if states[0] else "breastfeeding", expected=expected
         )
     if None in states:
-        return checked("pregnancy", None, found="missing", expected=expected)
-    return checked("pregnancy", True, found="neither", expected=expected)
+        return checked("pregnancy", holds=None, found="missing", expected=expected)
+    return checked("pregnancy", holds=True, found="neither", expected=expected)
 
 
 def _therapy(protocol: Protocol, therapy_free_days: float | None) -> Check | None:
-    limit, value = protocol.therapy_free_days, _number(therapy_free_days)
+    limit, value = protocol.therapy_free_days, known(therapy_free_days)
     if limit is None:
         return None
     expected = f"no anti-cancer therapy within {limit:g} days"
     found = "never treated" if value == math.inf else _of(value, "days")
     return checked(
-        "therapy", None if value is None else not exceeds(limit, value), found=found, expected=expected
+        "therapy", holds=None if value is None else not exceeds(limit, value), found=found, expected=expected
     )
 
 
 def _measurable(clinic: ClinicalFacts) -> Check:
     holds = clinic.has_measurable_disease
     found = "missing" if holds is None else "yes" if holds else "no"
-    return checked("measurable_disease", holds, found=found, expected="measurable disease")
+    return checked("measurable_disease", holds=holds, found=found, expected="measurable disease")

@@ -7,8 +7,9 @@ alone need no numbers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from petquant.reads.criterion import Criterion, Threshold, criteria
 from petquant.reads.verdict import Check, Verdict, checked, exceeds
@@ -25,7 +26,9 @@ class PercistScan:
     tracer, suv_type
         `[18F]FDG`, and one of the lean body mass types (``lbm-janma``).
     sul_peak
-        Of the hottest lesion, 1 mL sphere; None when no lesion is left.
+        Of the hottest lesion, 1 mL sphere; None when it is not known.
+    is_resolved
+        Whether no lesion is left, as a reader said: a missing number is no response.
     liver_mean, liver_sd
         3 cm sphere in the right lobe.
     blood_pool_mean, blood_pool_sd
@@ -40,14 +43,22 @@ class PercistScan:
 
     tracer: str
     suv_type: str
-    sul_peak: float | None
+    sul_peak: float | None = None
     liver_mean: float | None = None
     liver_sd: float | None = None
     blood_pool_mean: float | None = None
     blood_pool_sd: float | None = None
+    is_resolved: bool = False
     is_liver_diseased: bool = False
     tlg_g: float | None = None
     uptake_time_min: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that are none: no comparison with them holds, and each would decide something."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{field.name} is {value}; what is not known is None")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +102,16 @@ def measurability(scan: PercistScan) -> Check:
     k = limits["sd_factor"].value
     words = f"SULpeak >= {factor:g} x {tissue} mean + {k:g} SD"
     if mean is None or sd is None:
-        return checked("measurable", None, found=f"no {tissue}", expected=words)
+        return checked("measurable", holds=None, found=f"no {tissue}", expected=words)
     threshold = factor * mean + k * sd
     expected = f"{words} = {threshold:.4g}"
     if scan.sul_peak is None:
-        return checked("measurable", None, found="no lesion", expected=expected)
+        return checked("measurable", holds=None, found="no SULpeak", expected=expected)
     return checked(
-        "measurable", not exceeds(threshold, scan.sul_peak), found=f"{scan.sul_peak:.4g}", expected=expected
+        "measurable",
+        holds=not exceeds(threshold, scan.sul_peak),
+        found=f"{scan.sul_peak:.4g}",
+        expected=expected,
     )
 
 
@@ -113,31 +127,31 @@ def comparability(first: PercistScan, second: PercistScan) -> tuple[Check, ...]:
     checks = [
         checked(
             "tracer",
-            all(scan.tracer in tracers for scan in (first, second)),
+            holds=all(scan.tracer in tracers for scan in (first, second)),
             found=f"{first.tracer}, {second.tracer}",
             expected=" or ".join(tracers),
         ),
-        checked("sul", is_sul, found=kinds, expected="one SUV type of lean body mass for both"),
+        checked("sul", holds=is_sul, found=kinds, expected="one SUV type of lean body mass for both"),
     ]
     percent, absolute = limits["liver_difference_percent"].value, limits["liver_difference"].value
     words = f"within {percent:g} % and less than {absolute:g} SUL"
     if first.liver_mean is None or second.liver_mean is None:
-        checks.append(checked("liver", None, found="missing", expected=words))
+        checks.append(checked("liver", holds=None, found="missing", expected=words))
     else:
         difference = second.liver_mean - first.liver_mean
         holds = not exceeds(abs(difference), percent / 100.0 * first.liver_mean) and exceeds(
             absolute, abs(difference)
         )
         found = f"{difference:+.3g} SUL ({_percent(first.liver_mean, second.liver_mean)})"
-        checks.append(checked("liver", holds, found=found, expected=words))
+        checks.append(checked("liver", holds=holds, found=found, expected=words))
     limit = limits["uptake_difference_min"].value
     words = f"less than {limit:g} min apart"
     if first.uptake_time_min is None or second.uptake_time_min is None:
-        checks.append(checked("uptake_times", None, found="missing", expected=words))
+        checks.append(checked("uptake_times", holds=None, found="missing", expected=words))
     else:
         apart = abs(second.uptake_time_min - first.uptake_time_min)
         checks.append(
-            checked("uptake_times", exceeds(limit, apart), found=f"{apart:g} min apart", expected=words)
+            checked("uptake_times", holds=exceeds(limit, apart), found=f"{apart:g} min apart", expected=words)
         )
     return tuple(checks)
 
@@ -211,15 +225,15 @@ def _category(
     )
     if tlg_percent is not None and exceeds(tlg_percent, limits["tlg_increase_percent"].value):
         return "PMD", f"TLG {tlg_percent:+.1f} %"
-    words = (
-        "no lesion left" if change is None else f"SULpeak {change:+.3g} ({100 * change / baseline:+.1f} %)"
-    )
+    words = "no SULpeak" if change is None else f"SULpeak {change:+.3g} ({100 * change / baseline:+.1f} %)"
     if is_large and change is not None and change > 0:
         return "PMD", words
     if is_new is None:
         return None, "not known whether there are new lesions"
+    if second.is_resolved:
+        return "CMR", "no lesion left"
     if second.sul_peak is None:
-        return "CMR", words
+        return None, "no SULpeak of the second scan"
     if second.liver_mean is not None and exceeds(second.liver_mean, second.sul_peak):
         if second.blood_pool_mean is None:
             return None, f"{words}, below the liver: whether it is complete needs the blood pool"

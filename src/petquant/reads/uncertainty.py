@@ -1,8 +1,8 @@
 """Uncertainty of an SUV and of a ratio: relative standard uncertainties, added as squares, reported at k = 2.
 
 ``SUV = C w / (A exp(-lambda dt))``, ``A = A_pre exp(-lambda (t_inj - t_pre)) - A_res exp(-lambda (t_inj -
-t_res))``. What is shared by all regions of a scan (calibration, activity, residual, weight, clock) cancels in a
-ratio of two regions of it and never enters that; what is local (noise, partial volume, quantisation) stays.
+t_res))``. What regions of a scan share (calibration, activity, residual, weight, clock) cancels in a ratio
+of two of them and never enters that; what is local (noise, partial volume, quantisation) stays.
 Scans of two tracers share nothing.
 """
 

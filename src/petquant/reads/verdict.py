@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-__all__ = ["Check", "Verdict", "checked", "exceeds"]
+__all__ = ["Check", "Verdict", "checked", "exceeds", "known"]
 
 ROUNDING: Final = 1e-12  # relative: what the last digits of a quotient of decimals may be off by, with room
 
@@ -43,7 +43,7 @@ class Check:
     why: str = ""
 
 
-def checked(rule: str, holds: bool | None, *, found: str, expected: str, why: str = "") -> Check:
+def checked(rule: str, *, holds: bool | None, found: str, expected: str, why: str = "") -> Check:
     """Return the check of a rule that holds, does not hold, or of which that is not known (None)."""
     verdict = Verdict.UNKNOWN if holds is None else Verdict.PASS if holds else Verdict.FAIL
     return Check(rule=rule, verdict=verdict, found=found, expected=expected, why=why)
@@ -55,3 +55,8 @@ def exceeds(value: float, limit: float) -> bool:
     ``4.2 / 1.4`` is not above 3, though its float is.
     """
     return value > limit and not math.isclose(value, limit, rel_tol=ROUNDING, abs_tol=0.0)
+
+
+def known(value: float | None) -> float | None:
+    """Return a number that can be judged, else None: what is not a number is not known."""
+    return None if value is None or math.isnan(value) else value

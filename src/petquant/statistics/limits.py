@@ -1,4 +1,4 @@
-"""Limits say by how much two measurements of one thing differ, from the coefficient of variation within it."""
+"""Limits say by how much two measurements of one thing differ, from the variation within it."""
 
 from __future__ import annotations
 
