@@ -239,7 +239,8 @@ def _category(
             return None, f"{words}, below the liver: whether it is complete needs the blood pool"
         if not exceeds(second.sul_peak, second.blood_pool_mean):
             return "CMR", f"{words}, below the liver and not above the blood pool"
-    return ("PMR" if is_large else "SMD"), words
+    judged = "" if tlg_percent is not None else "; TLG not judged"
+    return ("PMR" if is_large else "SMD"), f"{words}{judged}"
 
 
 def _criterion() -> Criterion:
