@@ -34,6 +34,7 @@ from petquant.errors import Refused
 from petquant.flags import CODES, Severity
 from petquant.overrides import Overrides
 from petquant.quantify import Background, quantify
+from petquant.reads.uncertainty import noise_differs
 from petquant.study import Choices
 from petquant.suv.ratio import ratio_refusals
 
@@ -451,6 +452,12 @@ def test_tbr_beds_not_aligned(judge):
     assert {finding.code for finding in ratio_refusals(judged.conversion)} == {"TBR_BEDS_NOT_ALIGNED"}
 
 
+def test_noise_differs():
+    found = noise_differs(0.10, 0.16, tissue="liver")  # 0.16 / 0.10 > 1.5
+    assert [finding.code for finding in found] == ["NOISE_DIFFERS"]
+    assert not noise_differs(0.10, 0.14, tissue="liver")
+
+
 # The table of section 17 -----------------------------------------------------------------------------------
 
 SECTION_17 = {
@@ -484,7 +491,6 @@ GRADES = {code: grade for grade, codes in SECTION_17.items() for code in codes.s
 # Codes of parts that petquant does not have: they come into its table with the part.
 NOT_YET = {
     "DOSE_ENHANCED_IN_BQ": "Enhanced PET is refused as SOP_CLASS_UNSUPPORTED",
-    "NOISE_DIFFERS": "two tracers are not compared",
 }
 
 PROVOKED_BY = {fault.code: "test_a_fault_is_met_where_it_matters_and_nowhere_else" for fault in FAULTS} | {
@@ -500,6 +506,7 @@ PROVOKED_BY = {fault.code: "test_a_fault_is_met_where_it_matters_and_nowhere_els
     "SLICE_TOTAL_OUTLIER": "test_slice_total_outlier",
     "SUV_UNAVAILABLE_TBR_VALID": "test_suv_unavailable_tbr_valid",
     "TBR_BEDS_NOT_ALIGNED": "test_tbr_beds_not_aligned",
+    "NOISE_DIFFERS": "test_noise_differs",
 }
 
 
