@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from petquant.dicom.folder import LINK_OUT, Folder, look_into
 from petquant.dicom.habit import Habits
 from petquant.dicom.limits import DEFAULT_LIMITS, Limits
+from petquant.dicom.multi_frame import frames_of
 from petquant.dicom.scan import Instance, scan_or_damage
 from petquant.dicom.series import Series, merged, series_of
 from petquant.dicom.strays import CONTAINERS, FORMATS, kind_of
@@ -78,6 +79,12 @@ def index(
         if instance is None:
             folder.pass_over(kind_of(file), file)
             continue
+        frames = (instance,)
+        if instance.damage is None:
+            try:
+                frames = frames_of(instance)
+            except UnreadableInput as error:
+                instance = replace(instance, damage=error.findings[0])  # noqa: PLW2901 - the same file
         if instance.damage is not None:
             damaged_pet.append(instance)
             continue
@@ -86,7 +93,9 @@ def index(
             damaged.append(instance)
         else:
             # Without a series UID the study is all that holds files together.
-            groups.setdefault((uid, b"" if uid else instance.values.get(study_tag, b"")), []).append(instance)
+            groups.setdefault((uid, b"" if uid else instance.values.get(study_tag, b"")), []).extend(
+                frames
+            )
     if errors:
         raise _all_of(errors)
     if not groups and not damaged and not damaged_pet:

@@ -24,6 +24,7 @@ def confirm(instance: Instance) -> None:
     UnreadableInput
         When pydicom reads another value, or cannot read the file.
     """
+    instance = instance.whole or instance
     pydicom = pydicom_of_today()
     if "NO_META_HEADER" in _codes(instance):
         return
