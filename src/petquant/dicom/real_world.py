@@ -151,6 +151,7 @@ def _finding(code: str, found: str, *, expected: str = "") -> Finding:
         code=code,
         found=found,
         expected=expected,
+        remedy="export again with one" if expected else "",
         keyword="RealWorldValueMappingSequence",
         tag="(0040,9096)",
     )
