@@ -134,9 +134,7 @@ class Frame:
     @property
     def is_timed(self) -> bool:
         """Whether it is known to which time values without decay correction belong."""
-        return self.reference_at is not None or (
-            self.acquired_at is not None and self.duration_s is not None
-        )
+        return self.reference_at is not None or (self.acquired_at is not None and self.duration_s is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

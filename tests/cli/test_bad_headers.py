@@ -392,7 +392,9 @@ def test_bad_050_the_limits_of_the_dose_belong_to_the_readable_side(measured, te
 
 
 @pytest.mark.parametrize(("dose", "flags"), [(350.0, []), (350e6, ["DOSE_ENHANCED_IN_BQ"])])
-def test_bad_050_the_dose_of_enhanced_pet_is_mbq_and_bq_is_seen(petquant, enhanced_pet, tmp_path, dose, flags):
+def test_bad_050_the_dose_of_enhanced_pet_is_mbq_and_bq_is_seen(
+    petquant, enhanced_pet, tmp_path, dose, flags
+):
     scan = enhanced_pet.save(tmp_path / "scan", enhanced_pet.enhanced_pet(dose=dose))
     roi = enhanced_pet.region(tmp_path / "roi.nii.gz")
     result = petquant("suv", scan, "--roi", roi, "--format", "json")

@@ -358,8 +358,8 @@ def test_sop_class_unsupported(judge_files):
 
 
 def test_dose_enhanced_in_bq(judge_files, enhanced_pet):
-    judged = judge_files([enhanced_pet.enhanced_pet(dose=350e6)])
-    assert codes_of(judged) == {"DOSE_ENHANCED_IN_BQ"}
+    assert judge_files([enhanced_pet.enhanced_pet(dose=350e6)]).codes == {"DOSE_ENHANCED_IN_BQ"}
+    assert judge_files([enhanced_pet.enhanced_pet(dose=350.0)]).codes == set()
 
 
 def test_series_not_volume(judge_files):

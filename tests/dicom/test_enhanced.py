@@ -102,9 +102,7 @@ def test_7_1_0_every_frame_has_its_own_slope(suv_of, e, dose):
 
 @DOSES
 def test_7_2_0_values_in_suvbw_need_no_factor(suv_of, e, dose):
-    values, opened = suv_of(
-        e.enhanced_pet(dose=dose, mappings=[e.mapping(unit="g/ml{SUVbw}", slope=0.001)])
-    )
+    values, opened = suv_of(e.enhanced_pet(dose=dose, mappings=[e.mapping(unit="g/ml{SUVbw}", slope=0.001)]))
     np.testing.assert_allclose(values, e.STORED * 0.001, rtol=1e-12)
     assert opened.conversion.stored.suv.suv_type == "BW"
     assert "SUVTYPE_ASSUMED_BW" not in flags_of(opened)

@@ -142,9 +142,7 @@ def acquired(header: FrameHeader, groups: Groups) -> None:
 
 def _corrected(header: FrameHeader, whole: Attributes) -> None:
     """State the corrections in classic terms."""
-    terms = [
-        term for keyword, term in _CORRECTIONS.items() if whole.text(TAG[keyword]).upper() == "YES"
-    ]
+    terms = [term for keyword, term in _CORRECTIONS.items() if whole.text(TAG[keyword]).upper() == "YES"]
     header.bring(
         "CorrectedImage", "\\".join(terms), read_from="AttenuationCorrected",
         text=whole.text(TAG["AttenuationCorrected"]),
@@ -189,9 +187,7 @@ def _measured_in(header: FrameHeader, code: str, *, read_from: str) -> None:
 
 
 @lru_cache(maxsize=4096)
-def _mapping(
-    value: bytes, is_implicit: bool, is_signed: bool  # noqa: FBT001 - a cache knows its arguments by place
-) -> tuple[Mapping | None, tuple[Finding, ...]]:
+def _mapping(value: bytes, is_implicit: bool, is_signed: bool) -> tuple[Mapping | None, tuple[Finding, ...]]:
     """Return the chosen mapping of a sequence; most frames have the same."""
     tag = GROUP["RealWorldValueMappingSequence"]
     items = Attributes(values={tag: value}, is_implicit=is_implicit).items(tag)

@@ -39,7 +39,7 @@ def packed_frame(instance: Instance) -> bytes:
 
 
 @lru_cache(maxsize=32)
-def _spans(path: str, mtime_ns: int, size: int, start: int, n_frames: int) -> tuple[_Spans, ...]:  # noqa: ARG001, PLR0917 - mtime_ns is for the cache
+def _spans(path: str, mtime_ns: int, size: int, start: int, n_frames: int) -> tuple[_Spans, ...]:  # noqa: ARG001 - mtime_ns is for the cache
     """Return offset and length of the fragments of every frame.
 
     One fragment a frame needs no table; several of them are told apart by the basic offset table.
@@ -69,7 +69,7 @@ def _spans(path: str, mtime_ns: int, size: int, start: int, n_frames: int) -> tu
 
 def _items(path: str, size: int, start: int) -> list[tuple[int, int]]:
     """Return offset and length of the table of offsets and of every fragment."""
-    items = []
+    items: list[tuple[int, int]] = []
     descriptor = open_to_read(path)
     try:
         at = start

@@ -13,7 +13,14 @@ from typing import Any
 
 from petquant.acquisition import Instant, PetAcquisition, Written
 from petquant.dicom.attributes import Attributes
-from petquant.dicom.datetimes import instant, is_rolled_over, parse_clock, parse_date, parse_instant, parse_offset
+from petquant.dicom.datetimes import (
+    instant,
+    is_rolled_over,
+    parse_clock,
+    parse_date,
+    parse_instant,
+    parse_offset,
+)
 from petquant.dicom.frame_times import frames_of, rolled_over
 from petquant.dicom.one_per_series import differing_values
 from petquant.dicom.pet_classes import is_enhanced
@@ -108,7 +115,11 @@ def read_acquisition(
             if first.text(TAG[keyword])
         ),
         findings=(*differing_values(instances, vendor), *private_findings),
-        time_findings=(*offset_findings, *_series_findings(first, decay_corrected_to if enhanced else series_at), *frame_findings),
+        time_findings=(
+            *offset_findings,
+            *_series_findings(first, decay_corrected_to if enhanced else series_at),
+            *frame_findings,
+        ),
     )
 
 

@@ -79,12 +79,12 @@ def index(
         if instance is None:
             folder.pass_over(kind_of(file), file)
             continue
-        frames = (instance,)
+        frames: tuple[Instance, ...] = (instance,)
         if instance.damage is None:
             try:
                 frames = frames_of(instance)
             except UnreadableInput as error:
-                instance = replace(instance, damage=error.findings[0])  # noqa: PLW2901 - the same file
+                instance = replace(instance, damage=error.findings[0])
         if instance.damage is not None:
             damaged_pet.append(instance)
             continue
@@ -93,9 +93,7 @@ def index(
             damaged.append(instance)
         else:
             # Without a series UID the study is all that holds files together.
-            groups.setdefault((uid, b"" if uid else instance.values.get(study_tag, b"")), []).extend(
-                frames
-            )
+            groups.setdefault((uid, b"" if uid else instance.values.get(study_tag, b"")), []).extend(frames)
     if errors:
         raise _all_of(errors)
     if not groups and not damaged and not damaged_pet:

@@ -48,7 +48,7 @@ def frames_of(whole: Instance) -> tuple[Instance, ...]:
                     values=values,
                     origins=header.origins,
                     pixel_offset=whole.pixel_offset + index * n_bytes,
-                    pixel_length=n_bytes if n_bytes else whole.pixel_length,
+                    pixel_length=n_bytes or whole.pixel_length,
                     findings=(*whole.findings, *(replace(one, path=whole.path) for one in header.findings)),
                     frame=index + 1,
                     whole=whole,

@@ -141,7 +141,12 @@ def time_series(
         reference_at=verdict.at,
         earliest_at=earliest_at,
         frames=frames,
-        findings=(*findings, *(stated_zone if acquisition.is_enhanced else zone), *verdict.findings, *again.findings),
+        findings=(
+            *findings,
+            *(stated_zone if acquisition.is_enhanced else zone),
+            *verdict.findings,
+            *again.findings,
+        ),
     )
 
 
