@@ -6,11 +6,12 @@ Expected values are the formula of suv.md section 2 by hand.
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 import pytest
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -22,7 +23,9 @@ from pydicom.uid import (
 )
 
 from petquant.check import check
-from petquant.errors import PetquantError, Refused, UnreadableInput
+from petquant.dicom.tags import TAG
+from petquant.dicom.witness import confirm
+from petquant.errors import LimitReached, PetquantError, Refused, UnreadableInput
 from petquant.overrides import Overrides
 from petquant.quantify import scaled, study_refusals
 from petquant.study import Choices, open_study
@@ -50,18 +53,22 @@ def suv_of(tmp_path, e):
     return read
 
 
+def volume_of(folder, choices):
+    opened = open_study(folder, choices)
+    refused = study_refusals(opened, choices)
+    if refused:
+        raise Refused.because(*refused)
+    return opened.volume()
+
+
 @pytest.fixture
 def codes_of(tmp_path, e):
     """Every code that a folder with these datasets is refused with."""
 
     def read(*datasets, **choices):
-        chosen = Choices(**choices)
+        folder = e.save(tmp_path / "scan", *datasets)
         with pytest.raises(PetquantError) as caught:
-            opened = open_study(e.save(tmp_path / "scan", *datasets), chosen)
-            refused = study_refusals(opened, chosen)
-            if refused:
-                raise Refused.because(*refused)
-            opened.volume()
+            volume_of(folder, Choices(**choices))
         return [finding.code for finding in caught.value.findings]
 
     return read
@@ -516,23 +523,19 @@ def test_every_native_encoding_gives_the_same(tmp_path, e, syntax, is_undefined)
     np.testing.assert_allclose(values, e.STORED * np.arange(1.0, 5)[:, None, None] * e.FACTOR, rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("syntax", "plugin", "module"),
-    [
-        (RLELossless, "pydicom", "pydicom"),
-        (JPEGLSLossless, "pyjpegls", "jpeg_ls"),
-        (JPEG2000Lossless, "pylibjpeg", "openjpeg"),
-    ],
-)
+@pytest.mark.parametrize("packing", ["RLE", "JPEG-LS", "JPEG 2000"])
 @pytest.mark.parametrize("has_table", [True, False])
-def test_packed_frames_give_the_stored_numbers(suv_of, e, syntax, plugin, module, has_table):
+def test_packed_frames_give_the_stored_numbers(suv_of, e, packing, has_table):
+    syntax, plugin, module = {
+        "RLE": (RLELossless, "pydicom", "pydicom"),
+        "JPEG-LS": (JPEGLSLossless, "pyjpegls", "jpeg_ls"),
+        "JPEG 2000": (JPEG2000Lossless, "pylibjpeg", "openjpeg"),
+    }[packing]
     pytest.importorskip(module, reason="the decoder is not installed")
     stored = np.arange(4 * 32 * 32, dtype=np.int16).reshape(4, 32, 32)
     scan = e.enhanced_pet(stored)
     scan.compress(syntax, encoding_plugin=plugin, generate_instance_uid=False)
     if not has_table:
-        from pydicom.encaps import generate_frames  # noqa: PLC0415 - for this case alone
-
         frames = list(generate_frames(scan.PixelData, number_of_frames=4))
         scan.PixelData = encapsulate(frames, has_bot=False)
     values, _ = suv_of(scan)
@@ -544,8 +547,6 @@ def test_fragments_of_a_frame_are_told_apart_by_the_table_alone(suv_of, codes_of
     pytest.importorskip("jpeg_ls", reason="the decoder is not installed")
     scan = e.enhanced_pet()
     scan.compress(JPEGLSLossless, encoding_plugin="pyjpegls", generate_instance_uid=False)
-    from pydicom.encaps import generate_frames  # noqa: PLC0415 - for this case alone
-
     frames = list(generate_frames(scan.PixelData, number_of_frames=4))
     scan.PixelData = encapsulate(frames, fragments_per_frame=2, has_bot=has_table)
     if has_table:
@@ -579,3 +580,21 @@ def test_items_that_do_not_fit_are_damage(tmp_path, e):
     with pytest.raises(UnreadableInput) as caught:
         open_study(folder, Choices())
     assert caught.value.findings[0].code == "FILE_NOT_UNDERSTOOD"
+
+
+def test_more_frames_than_an_honest_file_has_are_a_limit(tmp_path, e):
+    scan = e.enhanced_pet()
+    scan.NumberOfFrames = 100_001
+    with pytest.raises(LimitReached) as caught:
+        open_study(e.save(tmp_path / "scan", scan), Choices())
+    assert caught.value.findings[0].code == "SIZE_LIMIT"
+
+
+@pytest.mark.parametrize("keyword", ["ImagePositionPatient", "RescaleSlope"])
+def test_the_witness_objects_when_a_frame_was_read_otherwise(tmp_path, e, keyword):
+    scan = e.enhanced_pet(mappings=[[e.mapping(slope=1.0 + k)] for k in range(4)])
+    frames = open_study(e.save(tmp_path / "scan", scan), Choices()).stack.instances
+    confirm(frames[2])
+    wrong = replace(frames[2], values=frames[2].values | {TAG[keyword]: frames[1].values[TAG[keyword]]})
+    with pytest.raises(UnreadableInput):
+        confirm(wrong)

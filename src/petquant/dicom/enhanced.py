@@ -34,7 +34,7 @@ _CORRECTIONS: Final = {
     "GantryMotionCorrected": "MOTN",
     "PatientMotionCorrected": "PMOT",
 }
-# Classic attributes that an Enhanced image has no use for: where one stands at the top level, it says nothing.
+# Classic attributes that an Enhanced image has no use for: at its top level they say nothing.
 _NOT_ENHANCED: Final = tuple(
     TAG[keyword]
     for keyword in (
@@ -157,11 +157,13 @@ def _corrected(header: FrameHeader, whole: Attributes) -> None:
 
 
 def _scaled(header: FrameHeader, whole: Attributes, groups: Groups) -> None:
-    """Take slope, intercept and unit from the real world value mapping, else from the pixel transformation."""
+    """Take slope, intercept and unit from a real world value mapping, else the pixel transformation."""
     tag = GROUP["RealWorldValueMappingSequence"]
     owner = groups.own if groups.own.values.get(tag) else groups.shared
     is_signed = whole.integer(TAG["PixelRepresentation"]) == 1
-    mapping, header.findings = _mapping(owner.values.get(tag, b""), owner.is_implicit, is_signed)
+    mapping, header.findings = _mapping(
+        owner.values.get(tag, b""), is_implicit=owner.is_implicit, is_signed=is_signed
+    )
     if mapping is None:
         transformation = groups.one("PixelValueTransformationSequence")
         header.take(transformation, "RescaleSlope", "RescaleIntercept")
@@ -187,7 +189,9 @@ def _measured_in(header: FrameHeader, code: str, *, read_from: str) -> None:
 
 
 @lru_cache(maxsize=4096)
-def _mapping(value: bytes, is_implicit: bool, is_signed: bool) -> tuple[Mapping | None, tuple[Finding, ...]]:
+def _mapping(
+    value: bytes, *, is_implicit: bool, is_signed: bool
+) -> tuple[Mapping | None, tuple[Finding, ...]]:
     """Return the chosen mapping of a sequence; most frames have the same."""
     tag = GROUP["RealWorldValueMappingSequence"]
     items = Attributes(values={tag: value}, is_implicit=is_implicit).items(tag)

@@ -72,19 +72,14 @@ def index(
     series_tag, study_tag = TAG["SeriesInstanceUID"], TAG["StudyInstanceUID"]
     for file in folder.files:
         try:
-            instance = scan_or_damage(file, limits, habits)
+            frames = _opened(file, limits, habits)
         except (UnreadableInput, LimitReached) as error:
             errors.append(error)
             continue
-        if instance is None:
+        if not frames:
             folder.pass_over(kind_of(file), file)
             continue
-        frames: tuple[Instance, ...] = (instance,)
-        if instance.damage is None:
-            try:
-                frames = frames_of(instance)
-            except UnreadableInput as error:
-                instance = replace(instance, damage=error.findings[0])
+        instance = frames[0]
         if instance.damage is not None:
             damaged_pet.append(instance)
             continue
@@ -106,6 +101,22 @@ def index(
         findings=(*folder.findings(), *merged(tuple(damaged))),
         damaged=tuple(damaged_pet),
     )
+
+
+def _opened(file: str, limits: Limits, habits: Habits) -> tuple[Instance, ...]:
+    """Return the images of a file: one, or its frames; none when it is not DICOM.
+
+    A multi-frame image whose frames cannot be told is damaged as a whole.
+    """
+    instance = scan_or_damage(file, limits, habits)
+    if instance is None:
+        return ()
+    if instance.damage is not None:
+        return (instance,)
+    try:
+        return frames_of(instance, limits)
+    except UnreadableInput as error:
+        return (replace(instance, damage=error.findings[0]),)
 
 
 def _number(series: Series) -> int:

@@ -12,27 +12,35 @@ from typing import Final
 from petquant.dicom.enhanced import enhanced_frame
 from petquant.dicom.functional_groups import groups_of
 from petquant.dicom.legacy_converted import legacy_frame
+from petquant.dicom.limits import DEFAULT_LIMITS, Limits
 from petquant.dicom.pet_classes import MULTI_FRAME, is_enhanced
 from petquant.dicom.scan import Instance
 from petquant.dicom.tags import PIXEL_TAGS, TAG, tag_words
 from petquant.dicom.transfer_syntax import is_encapsulated
-from petquant.errors import PetquantError, UnreadableInput
+from petquant.errors import LimitReached, PetquantError, UnreadableInput
 
 __all__ = ["frames_of"]
 
 _GROUPS: Final = (TAG["SharedFunctionalGroupsSequence"], TAG["PerFrameFunctionalGroupsSequence"])
 
 
-def frames_of(whole: Instance) -> tuple[Instance, ...]:
+def frames_of(whole: Instance, limits: Limits = DEFAULT_LIMITS) -> tuple[Instance, ...]:
     """Return one instance for every frame; the instance itself when it is no multi-frame PET image.
 
     Raises
     ------
     UnreadableInput
         When the functional groups cannot be read, or the pixels are not those of as many frames.
+    LimitReached
+        When there are more frames than `limits` allow.
     """
     if whole.text(TAG["SOPClassUID"]) not in MULTI_FRAME or not whole.pixel_tag:
         return (whole,)
+    declared = whole.text(TAG["NumberOfFrames"])
+    if declared.isdecimal() and int(declared) > limits.frames:
+        raise LimitReached.of(
+            "SIZE_LIMIT", f"{declared} frames", expected=f"at most {limits.frames}", path=whole.path
+        )
     header_of = enhanced_frame if is_enhanced(whole) else legacy_frame
     try:
         groups = groups_of(whole)

@@ -80,8 +80,10 @@ def hear_stated(evidence: Evidence, stated_at: datetime | None, *, choice: str |
         candidates = _with_effects(candidates, chosen.at, evidence.half_life_s)
         counted = next(one for one in candidates if one.id == "D")
         if choice is None and counted.is_valid and abs(counted.effect_percent or 0.0) > 100 * FLAG_EFFECT:
-            found = f"{chosen.at}; {counted.name} {counted.at} would change SUV by {counted.effect_percent:+.2f} %"
-            problems = (_about_stated("REF_TIME_CONFLICT", found, "witnesses that agree within 1 %"),)
+            by = f"{counted.name} {counted.at} would change SUV by {counted.effect_percent:+.2f} %"
+            problems = (
+                _about_stated("REF_TIME_CONFLICT", f"{chosen.at}; {by}", "witnesses that agree within 1 %"),
+            )
     return Verdict(
         at=None if chosen is None else chosen.at,
         rule="" if chosen is None else f"{chosen.id}: {chosen.name}",

@@ -165,7 +165,8 @@ def _on_day_of(
 ) -> tuple[tuple[Frame, ...], tuple[Finding, ...]]:
     """Return the frames moved by whole days to the date of an anchor, when they lie more than 12 h off.
 
-    The anchor is the series time, or what an Enhanced image is decay-corrected to. De-identification shifts attributes one by one; a half-life below 11.5 h leaves no doubt about the day.
+    The anchor is the series time, or what an Enhanced image is decay-corrected to. De-identification shifts
+    attributes one by one; a half-life below 11.5 h leaves no doubt about the day.
     """
     started = [frame.acquired_at for frame in frames if frame.acquired_at is not None]
     if not started or anchor_at is None or half_life_s is None or half_life_s >= LONG_LIVED_S:
