@@ -204,6 +204,16 @@ def test_offsets_from_utc_are_applied_to_reference_and_injection(suv_of, e):
     np.testing.assert_allclose(values, e.STORED * 2.0 * e.FACTOR, rtol=1e-12)
 
 
+def test_a_frame_with_its_reference_needs_no_start(suv_of, e):
+    scan = e.enhanced_pet()
+    scan.DecayCorrected = "NO"
+    content = scan.PerFrameFunctionalGroupsSequence[1].FrameContentSequence[0]
+    del content.FrameAcquisitionDateTime, content.FrameAcquisitionDuration
+    values, _ = suv_of(scan)
+    factor = e.WEIGHT_G / (e.DOSE_BQ * 2 ** (-3750 / e.HALF_LIFE_S))  # referred to 11:02:30
+    np.testing.assert_allclose(values, e.STORED * 2.0 * factor, rtol=1e-12)
+
+
 # --- injection, dose, attenuation ---
 
 
@@ -302,6 +312,36 @@ def test_stored_numbers_at_the_ends_of_the_mapped_range_are_read(suv_of, e):
     first, last = int(e.STORED.min()), int(e.STORED.max())
     values, _ = suv_of(e.enhanced_pet(mappings=[e.mapping(first=first, last=last)]))
     np.testing.assert_allclose(values, e.STORED * 2.0 * e.FACTOR, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("last", "codes"), [(1e9, []), (10.0, ["STORED_VALUE_UNMAPPED"])])
+def test_a_range_in_doubles_is_held_to_as_well(suv_of, codes_of, e, last, codes):
+    made = e.mapping()
+    del made[0x00409216], made[0x00409211]
+    made.DoubleFloatRealWorldValueFirstValueMapped = -1e9
+    made.DoubleFloatRealWorldValueLastValueMapped = last
+    if codes:
+        assert codes_of(e.enhanced_pet(mappings=[made])) == codes
+    else:
+        values, _ = suv_of(e.enhanced_pet(mappings=[made]))
+        np.testing.assert_allclose(values, e.STORED * 2.0 * e.FACTOR, rtol=1e-12)
+
+
+def test_a_range_that_descends_as_signed_is_one_of_unsigned_numbers(suv_of, e):
+    values, _ = suv_of(e.enhanced_pet(mappings=[e.mapping(first=0, last=-1)]))  # 0 to 65535 as US
+    np.testing.assert_allclose(values, e.STORED * 2.0 * e.FACTOR, rtol=1e-12)
+
+
+def test_floating_point_pixels_are_read_frame_by_frame(suv_of, e):
+    stored = np.linspace(0.25, 900.5, e.STORED.size, dtype=np.float32).reshape(e.SHAPE)
+    scan = e.enhanced_pet()
+    del scan.PixelData, scan.PixelRepresentation, scan.BitsStored, scan.HighBit
+    scan.BitsAllocated, scan.FloatPixelData = 32, stored.astype("<f4").tobytes()
+    made = e.mapping()
+    del made[0x00409216], made[0x00409211]
+    scan.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence = Items([made])
+    values, _ = suv_of(scan)
+    np.testing.assert_allclose(values, stored.astype(float) * 2.0 * e.FACTOR, rtol=1e-12)
 
 
 def test_two_mappings_to_one_unit_that_are_one_line_cover_both_ranges(suv_of, e):

@@ -146,7 +146,7 @@ def _about(code: str, first: Attributes, keyword: str, text: str, n: int) -> Fin
 
 
 def _partial(frames: Sequence[Frame], first: Attributes) -> tuple[Finding, ...]:
-    without = sum(frame.acquired_at is None for frame in frames)
+    without = sum(frame.acquired_at is None and frame.reference_at is None for frame in frames)
     if not 0 < without < len(frames):
         return ()
     is_stamped = TAG["AcquisitionDateTime"] in (first.origins or {})
