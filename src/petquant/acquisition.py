@@ -108,7 +108,7 @@ class Radiopharmaceutical:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """Timing of one image: a slice of a classic series.
+    """Timing of one image: a slice of a classic series, or a frame of a multi-frame image.
 
     Parameters
     ----------
@@ -120,12 +120,21 @@ class Frame:
         FrameReferenceTime in s, None when absent.
     decay_factor
         DecayFactor, None when absent.
+    reference_at
+        FrameReferenceDateTime of an Enhanced image: the time that the values of a frame hold for when they
+        are not decay-corrected; None when absent.
     """
 
     acquired_at: datetime | None = None
     duration_s: float | None = None
     reference_s: float | None = None
     decay_factor: float | None = None
+    reference_at: datetime | None = None
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it is known to which time values without decay correction belong."""
+        return self.reference_at is not None or (self.acquired_at is not None and self.duration_s is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +172,10 @@ class PetAcquisition:
         ``corrected``, ``assumed``, ``absent`` or ``unknown``, with the words that say why.
     series_at
         Start of the series.
+    is_enhanced
+        Whether it is an Enhanced PET image, which states dose and decay reference by rules of its own.
+    decay_corrected_to
+        DecayCorrectionDateTime of an Enhanced image.
     frames
         One a slice, in the order of the volume.
     utc_offset
@@ -195,6 +208,8 @@ class PetAcquisition:
     attenuation_words: str
     series_at: Written[Instant]
     frames: tuple[Frame, ...]
+    is_enhanced: bool = False
+    decay_corrected_to: Written[Instant] = field(default_factory=Written)
     utc_offset: timedelta | None = None
     private: PrivateValues = field(default_factory=PrivateValues)
     radiopharmaceuticals: tuple[Radiopharmaceutical, ...] = ()

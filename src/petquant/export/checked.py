@@ -34,7 +34,7 @@ def _series_record(one: CheckedSeries, choices: Choices) -> dict[str, Any]:
     return {
         "series_uid": one.series.uid,
         "study_uid": one.series.study_uid,
-        "n_files": len(one.series.instances),
+        "n_files": one.series.n_files,
         "series_number": one.series.number or None,
         "suv_type": suv_type,
         "is_computable": one.is_computable,

@@ -67,7 +67,7 @@ def conversion_record(conversion: SuvConversion, suv_type: str | None) -> dict[s
         "weight_kg": conversion.weight_kg,
         "height_m": conversion.height_m,
         "sex": conversion.sex,
-        "frame_reference_convention": None if verdict is None else verdict.convention,
+        "frame_reference_convention": None if verdict is None else verdict.convention or None,
         "candidates": []
         if verdict is None
         else [
@@ -115,6 +115,7 @@ def _values(conversion: SuvConversion) -> dict[str, Written[Any]]:
         "injected_at": item.injected_at,
         "injection_clock_time": item.injected_clock,
         "series_at": acquisition.series_at,
+        "decay_corrected_to": acquisition.decay_corrected_to,
         "private_decay_corrected_to": private.decay_corrected_to,
         "private_injected_at": private.injected_at,
         "vendor_suv_factor": private.suv_scale_factor,

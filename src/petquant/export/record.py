@@ -141,7 +141,7 @@ def series_record(study: PetStudy) -> dict[str, Any]:
             {
                 "series_uid": other.uid,
                 "modality": other.modality,
-                "n_files": len(other.instances),
+                "n_files": other.n_files,
                 "reason": Withheld().from_words(why),
             }
             for other, why in study.set_aside
@@ -152,9 +152,10 @@ def series_record(study: PetStudy) -> dict[str, Any]:
 def _inputs(study: PetStudy, manifest_sha256: str) -> dict[str, Any]:
     """Return what ties the numbers to their files: count, and a hash over sorted instance UIDs and sizes."""
     instances = study.stack.instances
-    listed = sorted(f"{one.text(TAG['SOPInstanceUID'])} {one.size}" for one in instances)
+    files = {one.path: f"{one.text(TAG['SOPInstanceUID'])} {one.size}" for one in instances}
+    listed = sorted(files.values())
     return {
-        "n_files": len(instances),
+        "n_files": len(files),
         "instances_sha256": sha256("\n".join(listed).encode()).hexdigest(),
         "manifest_sha256": manifest_sha256 or None,
     }

@@ -34,12 +34,12 @@ class Withheld:
     def of_study(cls, study: PetStudy) -> Self:
         """Return what a study withholds: every path in its folder."""
         paths = (one.path for series in study.index.series for one in series.instances)
-        return cls(root=study.index.path, paths=tuple(paths))
+        return cls(root=study.index.path, paths=tuple(dict.fromkeys(paths)))
 
     @classmethod
     def of_series(cls, series: Series) -> Self:
         """Return what a series withholds that could not be opened as a study."""
-        paths = tuple(one.path for one in series.instances)
+        paths = tuple(dict.fromkeys(one.path for one in series.instances))
         return cls(root=os.path.commonpath([os.path.dirname(path) for path in paths]), paths=paths)  # noqa: PTH120 - as written
 
     def from_words(self, words: str, path: str = "") -> str:

@@ -51,9 +51,10 @@ def decay_state(acquisition: PetAcquisition) -> tuple[str | None, tuple[Finding,
     """
     written = acquisition.decay_correction
     state = (written.value or "").strip().upper()
+    terms = "YES or NO" if acquisition.is_enhanced else "START, ADMIN or NONE"
     remedy = "give --decay-correction START, ADMIN or NONE"
     if state not in {"START", "ADMIN", "NONE"}:
-        finding = written.finding("DECAY_CORRECTION_MISSING", expected="START, ADMIN or NONE", remedy=remedy)
+        finding = written.finding("DECAY_CORRECTION_MISSING", expected=terms, remedy=remedy)
         return None, (finding,)
     corrections = acquisition.corrections.value
     if written.option or corrections is None or ("DECY" in corrections) == (state != "NONE"):

@@ -20,13 +20,18 @@ PLAUSIBLE_MBQ = (5.0, 2000.0)
 PRIVATE_TOLERANCE = 0.05
 
 
-def dose_bq(item: Radiopharmaceutical) -> tuple[float | None, tuple[Finding, ...]]:
-    """Return the injected activity of a classic PET item in Bq at the time of injection, or the refusal.
+def dose_bq(
+    item: Radiopharmaceutical, *, is_enhanced: bool = False
+) -> tuple[float | None, tuple[Finding, ...]]:
+    """Return the injected activity in Bq at the time of injection, or the refusal.
 
-    Below 1e4 the number is MBq for every tracer; from 1e4 to 1e6 it is plausible in no unit.
+    In a classic image the number is Bq by the standard; below 1e4 it is MBq for every tracer, and from 1e4 to
+    1e6 plausible in no unit. In an Enhanced image it is MBq by the standard (PS3.3 C.8.22.4); from 1e4 on it
+    is Bq, as seen.
     """
     written = item.dose
-    expected, remedy = "the injected activity in Bq", "give --dose-mbq"
+    expected = f"the injected activity in {'MBq' if is_enhanced else 'Bq'}"
+    remedy = "give --dose-mbq"
     if written.defect:
         return None, (written.finding(written.defect, expected=expected, remedy=remedy),)
     if written.value is None:
@@ -35,6 +40,12 @@ def dose_bq(item: Radiopharmaceutical) -> tuple[float | None, tuple[Finding, ...
         return None, (written.finding("DOSE_NOT_POSITIVE", expected=expected, remedy=remedy),)
     if written.option:
         return written.value, ()
+    if is_enhanced and written.value < 1e4:
+        return written.value * MEGA, ()
+    if is_enhanced:
+        return written.value, (
+            written.finding("DOSE_ENHANCED_IN_BQ", expected="MBq; read as Bq", remedy=remedy),
+        )
     if written.value < 1e4:
         return written.value * MEGA, (
             written.finding("DOSE_IN_MBQ", expected=f"Bq; read as {written.value:g} MBq", remedy=remedy),

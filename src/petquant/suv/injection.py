@@ -113,9 +113,11 @@ def inject(
     if stamp.value is None and clock.value is None and not findings:
         stamp = acquisition.private.injected_at
         if stamp.value is None:
+            other = item.injected_clock
+            also = f", also absent from {other.keyword} {other.tag}" if other.keyword else ""
             missing = item.injected_at.finding(
                 "INJ_TIME_MISSING",
-                expected="the time of injection, also absent from RadiopharmaceuticalStartTime (0018,1072)",
+                expected=f"the time of injection{also}",
                 remedy=f"{REMEDY} (de-identification keeps it with Retain Longitudinal Temporal Information, "
                 "113106 or 113107)",
             )

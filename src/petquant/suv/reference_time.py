@@ -26,7 +26,7 @@ from petquant.suv.witnesses import (
     testify,
 )
 
-__all__ = ["CHOICES", "Verdict", "hear", "not_per_bed"]
+__all__ = ["CHOICES", "Verdict", "hear", "hear_stated", "not_per_bed"]
 
 FLAG_EFFECT = 0.01
 REFUSE_EFFECT = 0.05
@@ -43,6 +43,65 @@ class Verdict:
     candidates: tuple[Candidate, ...]
     convention: str
     findings: tuple[Finding, ...]
+
+
+def hear_stated(evidence: Evidence, stated_at: datetime | None, *, choice: str | None = None) -> Verdict:
+    """Return the decay reference time of an Enhanced image, which states it (suv.md section 13).
+
+    The series time is no candidate. Decay factors that say another time by more than 1 % of SUV are flagged.
+
+    Parameters
+    ----------
+    stated_at
+        DecayCorrectionDateTime on the scanner's clock; None when it is missing, which is refused.
+    choice
+        What ``--decay-reference`` says; it replaces the time stated.
+    """
+    series, earliest, *others = testify(evidence)
+    series = replace(series, is_valid=False, reason="no candidate in an Enhanced image")
+    stated = Candidate(
+        id="C", at=stated_at, is_valid=stated_at is not None, reason="stated" if stated_at else "not written"
+    )
+    candidates = [series, earliest, *others, stated]
+    problems: tuple[Finding, ...] = ()
+    chosen: Candidate | None = stated
+    if choice is not None:
+        near = stated_at or earliest.at
+        chosen, problems = _chosen_by_user(choice, candidates, near=near, utc_offset=evidence.utc_offset)
+        candidates += [chosen] if chosen is not None and chosen.id == "O" else []
+    elif stated_at is None:
+        chosen = None
+        problems = (
+            _about_stated(
+                "REF_TIME_UNRESOLVED", "missing", "the time that the voxels are decay-corrected to"
+            ),
+        )
+    if chosen is not None and chosen.at is not None and evidence.half_life_s is not None:
+        candidates = _with_effects(candidates, chosen.at, evidence.half_life_s)
+        counted = next(one for one in candidates if one.id == "D")
+        if choice is None and counted.is_valid and abs(counted.effect_percent or 0.0) > 100 * FLAG_EFFECT:
+            by = f"{counted.name} {counted.at} would change SUV by {counted.effect_percent:+.2f} %"
+            problems = (
+                _about_stated("REF_TIME_CONFLICT", f"{chosen.at}; {by}", "witnesses that agree within 1 %"),
+            )
+    return Verdict(
+        at=None if chosen is None else chosen.at,
+        rule="" if chosen is None else f"{chosen.id}: {chosen.name}",
+        candidates=tuple(candidates),
+        convention="",
+        findings=problems,
+    )
+
+
+def _about_stated(code: str, found: str, expected: str) -> Finding:
+    return Finding(
+        code=code,
+        found=found,
+        expected=expected,
+        remedy=f"{REMEDY} with a clock time or an ISO date-time",
+        keyword="DecayCorrectionDateTime",
+        tag="(0018,9701)",
+    )
 
 
 def hear(evidence: Evidence, *, choice: str | None = None) -> Verdict:

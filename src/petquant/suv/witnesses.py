@@ -37,6 +37,7 @@ NAMES = {
     "B": "back-computed from FrameReferenceTime",
     "R": "back-computed from the vendor's SUV factor",
     "O": "given by --decay-reference",
+    "C": "DecayCorrectionDateTime",
 }
 FAMILIES = {
     "S": "series",
@@ -45,6 +46,7 @@ FAMILIES = {
     "D": "acquisition",
     "B": "acquisition",
     "R": "scanner factor",
+    "C": "stated",
 }
 
 
@@ -55,7 +57,7 @@ class Candidate:
     Attributes
     ----------
     id
-        S, A0, P, D, B, R, or O for the user's own.
+        S, A0, P, D, B, R, O for the user's own, or C for the one that an Enhanced image states.
     at
         None when it cannot be computed.
     is_valid
