@@ -67,7 +67,8 @@ def hear(evidence: Evidence, *, choice: str | None = None) -> Verdict:
     else:
         chosen, problems = _chosen_by_trust(candidates, has_acquisition=bool(started))
         missing = [f for f in evidence.frames if f.duration_s is None]
-        if missing and not evidence.has_frame_start_convention:
+        is_stated = chosen is not None and chosen.id == "T"
+        if missing and not evidence.has_frame_start_convention and not is_stated:
             problems = (*problems, _duration_missing(len(missing)))
     if chosen is not None and chosen.at is not None and evidence.half_life_s is not None:
         candidates = _with_effects(candidates, chosen.at, evidence.half_life_s)
@@ -174,8 +175,10 @@ def _chosen_by_user(
 def _chosen_by_trust(
     candidates: list[Candidate], *, has_acquisition: bool
 ) -> tuple[Candidate | None, tuple[Finding, ...]]:
-    """Return the first of P, S, D, B, A0 that is valid, with what that choice has to say."""
+    """Return the first of T, P, S, D, B, A0 that is valid, with what that choice has to say."""
     valid = {candidate.id: candidate for candidate in candidates if candidate.is_valid}
+    if "T" in valid:
+        return valid["T"], ()
     series, earliest = candidates[0], candidates[1]
     for id_ in ("P", "S"):
         if id_ in valid:

@@ -24,7 +24,7 @@ SHIFTED_S = 43200.0
 BEHIND_VENDOR_FACTOR = frozenset(
     {
         "--weight-kg", "--dose-mbq", "--assay-mbq", "--injection-datetime", "--injection-time",
-        "--clock-offset-s", "--half-life", "--radiopharm-index",
+        "--clock-offset-s", "--half-life", "--radiopharm-index", "--uptake-min",
     }
 )  # fmt: skip
 
@@ -85,9 +85,17 @@ def time_series(
     private_at, zone = on_scanner_clock(acquisition.private.decay_corrected_to, acquisition.utc_offset)
 
     def placed(reference_at: datetime | None) -> Injection:
-        return inject(acquisition, item, overrides, reference_at=reference_at, half_life_s=half_life_s)
+        return inject(
+            acquisition,
+            item,
+            overrides,
+            reference_at=reference_at,
+            earliest_at=earliest_at,
+            half_life_s=half_life_s,
+        )
 
-    provisional_at = _provisional(series_at, earliest_at, private_at)
+    stated = acquisition.decay_corrected_to.value
+    provisional_at = _provisional(series_at, earliest_at, private_at) if stated is None else stated.at
     if state == "NONE":
         provisional_at = earliest_at
     injection = placed(provisional_at)
@@ -105,6 +113,7 @@ def time_series(
     evidence = Evidence(
         series_at=series_at,
         private_at=private_at,
+        stated_at=None if stated is None else stated.at,
         injected_at=injection.at,
         frames=frames,
         half_life_s=half_life_s,
@@ -208,7 +217,13 @@ def _unlifted(findings: tuple[Finding, ...], overrides: Overrides) -> tuple[Find
     if overrides.frame_duration_s is not None:
         answered.add("ActualFrameDuration")
     if overrides.decay_reference is not None:
-        answered |= {"SeriesTime", "FrameReferenceTime", "DecayFactor", "ActualFrameDuration"}
+        answered |= {
+            "SeriesTime",
+            "ImageDecayCorrectionTime",
+            "FrameReferenceTime",
+            "DecayFactor",
+            "ActualFrameDuration",
+        }
         by_slice = {"backcompute", "decayfactor"}
         if overrides.decay_reference not in {"acquisition", *by_slice}:
             answered |= {"AcquisitionTime", "AcquisitionDateTime"}

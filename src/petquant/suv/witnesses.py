@@ -36,6 +36,7 @@ NAMES = {
     "D": "back-computed from DecayFactor",
     "B": "back-computed from FrameReferenceTime",
     "R": "back-computed from the vendor's SUV factor",
+    "T": "stated in the file",
     "O": "given by --decay-reference",
 }
 FAMILIES = {
@@ -45,6 +46,7 @@ FAMILIES = {
     "D": "acquisition",
     "B": "acquisition",
     "R": "scanner factor",
+    "T": "stated",
 }
 
 
@@ -55,7 +57,7 @@ class Candidate:
     Attributes
     ----------
     id
-        S, A0, P, D, B, R, or O for the user's own.
+        S, A0, P, D, B, R, T, or O for the user's own.
     at
         None when it cannot be computed.
     is_valid
@@ -100,6 +102,8 @@ class Evidence:
         For the witness R.
     utc_offset
         Of the scanner's clock, for a time that the user gives with its own.
+    stated_at
+        What the file itself calls the decay reference; None when it does not.
     """
 
     series_at: datetime | None
@@ -112,10 +116,11 @@ class Evidence:
     dose_bq: float | None = None
     weight_g: float | None = None
     utc_offset: timedelta | None = None
+    stated_at: datetime | None = None
 
 
 def testify(evidence: Evidence) -> tuple[Candidate, ...]:
-    """Return the candidates S, A0, P, D, B and R, in this order."""
+    """Return the candidates S, A0, P, D, B and R, in this order, and T where it is stated."""
     started = [frame.acquired_at for frame in evidence.frames if frame.acquired_at is not None]
     earliest = min(started) if started else None
     return (
@@ -125,6 +130,7 @@ def testify(evidence: Evidence) -> tuple[Candidate, ...]:
         _from_decay_factor(evidence),
         _from_frame_reference(evidence, convention(evidence)[0]),
         _from_vendor_factor(evidence),
+        *_stated(evidence),
     )
 
 
@@ -147,6 +153,12 @@ def range_behind_one_start_s(frames: Sequence[Frame]) -> float:
 
 def _plain(id_: str, at: datetime | None, absent: str) -> Candidate:
     return Candidate(id=id_, at=at, is_valid=at is not None, reason="last resort" if at else absent)
+
+
+def _stated(evidence: Evidence) -> tuple[Candidate, ...]:
+    if evidence.stated_at is None:
+        return ()
+    return (Candidate(id="T", at=evidence.stated_at, is_valid=True, reason="written as such"),)
 
 
 def _series(evidence: Evidence, earliest: datetime | None) -> Candidate:
