@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
-__all__ = ["apart", "checked_format", "existing", "put", "secret"]
+__all__ = ["apart", "checked_format", "existing", "put", "read_with", "secret"]
 
 
 def existing(path: Path) -> Path:
@@ -110,6 +110,13 @@ def apart(out: Path | None, inputs: Iterable[Path | None]) -> None:
                 expected="a place of its own",
                 remedy="choose another name",
             )
+
+
+def read_with(study: Path) -> list[Path]:
+    """Return what is read of a study: its folder or file, and of a NIfTI image what lies beside it."""
+    from petquant.sidecar.pairs import companions
+
+    return [study, *companions(study)]
 
 
 def put(content: bytes, out: Path | None, *, stdout: TextIO) -> None:

@@ -27,7 +27,12 @@ FORMATS = ("table", "csv", "tsv", "json")
 
 @with_choices
 def run(
-    study: Annotated[Path, typer.Argument(help="Folder or file of the study, as messy as it is.")],
+    study: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder or file of the study, as messy as it is; or a NIfTI image with its side-car."
+        ),
+    ],
     *,
     choices: Choices,
     roi: Annotated[
@@ -111,11 +116,11 @@ def run(
     from petquant.export.record import Privacy
     from petquant.quantify import quantify
     from petquant.roi import OtherGrid, Reading, VoxelValues
-    from petquant_cli.destination import apart, checked_format, existing, secret
+    from petquant_cli.destination import apart, checked_format, existing, read_with, secret
 
     format_ = checked_format(format_, out, FORMATS)
     named = [_background(text) for text in background or ()]
-    apart(out, [study, *roi, labels, manifest, pseudonym_key, *(Path(one.path) for one in named)])
+    apart(out, [*read_with(study), *roi, labels, manifest, pseudonym_key, *(Path(one.path) for one in named)])
     privacy = Privacy(
         with_identifiers=with_identifiers,
         has_hashed_uids=hash_uids,

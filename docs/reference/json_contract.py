@@ -22,7 +22,7 @@ JSON_RECORD: tuple[tuple[str, Rows], ...] = (
         "`study`",
         (
             ("study.key", "text", "pseudonym: 16 hex digits (see `--pseudonym-key`)"),
-            ("study.study_uid", "text", "StudyInstanceUID; 16 hex digits with `--hash-uids`"),
+            ("study.study_uid", "text or null", "StudyInstanceUID; 16 hex digits with `--hash-uids`"),
             ("study.n_series", "integer", "series found in the folder, of every modality"),
             ("study.strays", "object", "what was passed over: kind to number of files"),
         ),
@@ -30,7 +30,11 @@ JSON_RECORD: tuple[tuple[str, Rows], ...] = (
     (
         "`series`",
         (
-            ("series.series_uid", "text", "SeriesInstanceUID of the PET that was measured"),
+            (
+                "series.series_uid",
+                "text or null",
+                "SeriesInstanceUID of the PET; null for a NIfTI that names none",
+            ),
             ("series.frame_of_reference_uid", "text or null", ""),
             ("series.modality", "text", "`PT`"),
             ("series.manufacturer", "text or null", ""),
@@ -92,7 +96,11 @@ JSON_RECORD: tuple[tuple[str, Rows], ...] = (
                 "text or null",
                 "what FrameReferenceTime counts to, and who says so",
             ),
-            ("conversion.candidates[].id", "text", "S, A0, P, D, B, R, or O for an option"),
+            (
+                "conversion.candidates[].id",
+                "text",
+                "S, A0, P, D, B, R, T (stated in a side-car), or O for an option",
+            ),
             ("conversion.candidates[].name", "text", ""),
             ("conversion.candidates[].datetime", "date-time or null", ""),
             ("conversion.candidates[].valid", "boolean", "whether it may be chosen and heard"),

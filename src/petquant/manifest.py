@@ -1,8 +1,8 @@
 """A manifest locks a study: the SHA-256 of every file, so that a single changed bit is seen.
 
-Of a NIfTI image the side-car and the table of participants that are read with it are locked as well. It is the
-text that ``sha256sum`` writes and reads: hash, two blanks, path relative to the study. Where a name
-holds a line break or a backslash, it is escaped and a backslash begins the line.
+Of a NIfTI image the side-car and the table of participants that are read with it are locked as well. A
+manifest is the text that ``sha256sum`` writes and reads: hash, two blanks, path relative to the study. Where
+a name holds a line break or a backslash, it is escaped and a backslash begins the line.
 """
 
 from __future__ import annotations

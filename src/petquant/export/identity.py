@@ -1,7 +1,8 @@
 """Identity: what an output calls a study, without saying whose it is.
 
 The key of a study is a pseudonym: keyed, HMAC-SHA256 of PatientID and issuer; without a key, SHA-256 of what
-tells the study from others (StudyInstanceUID, or the SHA-256 of a NIfTI image). Both are cut to 16 hex digits. UIDs stand in outputs for traceability, unless hashed.
+tells the study from others (StudyInstanceUID, or the SHA-256 of a NIfTI image). Both are cut to 16 hex
+digits. UIDs stand in outputs for traceability, unless hashed.
 """
 
 from __future__ import annotations

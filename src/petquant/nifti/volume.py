@@ -81,7 +81,7 @@ def read_pet_volume(
         stream.skip(header.gap_bytes + frame * header.frame_bytes)
         for k in range(nk):
             numbers = stored[k] if is_loaded[k] else spare
-            stream.fill(memoryview(numbers).cast("B"))
+            stream.fill(memoryview(numbers).cast("B"))  # type: ignore[arg-type] # an array is a buffer
             if native != header.dtype:
                 numbers.byteswap(inplace=True)
             totals[:, k] = numbers.sum(dtype=np.float64), numbers.min(), numbers.max()

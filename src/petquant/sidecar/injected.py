@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from petquant.acquisition import ClockTime, DoseUnit, Instant, Radiopharmaceutical, Written
+from petquant.acquisition import DoseUnit, Instant, Radiopharmaceutical, Written
 from petquant.sidecar.content import Sidecar
 
 __all__ = ["radiopharmaceutical_of"]
@@ -31,7 +31,7 @@ def radiopharmaceutical_of(
         dose=dose,
         half_life_s=half_life,
         injected_at=injected_at,
-        injected_clock=Written[ClockTime](),
+        injected_clock=Written(keyword=injected_at.keyword),
         dose_unit=unit,
         name=sidecar.text("TracerName", "Radiopharmaceutical"),
         nuclide_meaning=sidecar.text("TracerRadionuclide", "Radiopharmaceutical"),

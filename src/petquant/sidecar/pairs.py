@@ -34,7 +34,7 @@ def subject_of(image: Path) -> str:
 
 
 def participants_beside(image: Path) -> Path | None:
-    """Return ``participants.tsv`` of the BIDS dataset that an image lies in: the folder that holds ``sub-XX``."""
+    """Return ``participants.tsv`` of the BIDS dataset of an image: of the folder that holds ``sub-XX``."""
     subject = subject_of(image)
     if not subject:
         return None

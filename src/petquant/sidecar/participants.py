@@ -1,4 +1,4 @@
-"""Participants are the subjects of a BIDS dataset; ``participants.tsv`` holds what side-cars do not: the weight."""
+"""Participants are the subjects of a BIDS dataset; ``participants.tsv`` holds their weight, side-cars do not."""
 
 from __future__ import annotations
 

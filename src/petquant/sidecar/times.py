@@ -8,6 +8,7 @@ time is written so is the clock.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -20,6 +21,7 @@ __all__ = ["Times", "times_of"]
 
 NOMINAL = datetime(1900, 1, 2)  # noqa: DTZ001 - the day of a clock that has none
 AT_ONCE_S = 1.0  # starts that differ by less are one (suv.md section 18, rule 5)
+CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9](?:\.[0-9]+)?)")
 HALF_DAY = timedelta(hours=12)
 DAY = timedelta(days=1)
 
@@ -185,7 +187,7 @@ def _inconsistent(
     ]
     if not found and starts is not None and durations is not None:
         found = [
-            f"frame {number} starts at {start:g} s and lasts {duration:g} s, and the next starts at {after:g} s"
+            f"frame {number} starts at {start:g} s and lasts {duration:g} s, the next starts at {after:g} s"
             for number, ((start, after), duration) in enumerate(
                 zip(pairwise(starts), durations, strict=False), start=1
             )
@@ -225,16 +227,13 @@ def _clock(sidecar: Sidecar, key: str) -> tuple[timedelta | None, tuple[Finding,
     written = sidecar.text(key)
     if not written.text:
         return None, ()
-    try:
-        hours, minutes, seconds = (float(part) for part in written.text.split(":"))
-        if not (0 <= hours < 24 and 0 <= minutes < 60 and 0 <= seconds <= 60):
-            raise ValueError(written.text)
-    except ValueError:
+    match = CLOCK.fullmatch(written.text)
+    if match is None:
         finding = written.finding(
             "TIME_UNPARSABLE", expected="a clock time hh:mm:ss", remedy="mend the side-car"
         )
         return None, (finding,)
-    return timedelta(hours=hours, minutes=minutes, seconds=seconds), ()
+    return timedelta(hours=int(match[1]), minutes=int(match[2]), seconds=float(match[3])), ()
 
 
 def _date_time(sidecar: Sidecar) -> datetime | None:

@@ -95,8 +95,8 @@ def inject(
     overrides: Overrides,
     *,
     reference_at: datetime | None,
-    earliest_at: datetime | None,
     half_life_s: float | None,
+    earliest_at: datetime | None = None,
 ) -> Injection:
     """Return the time of injection.
 
@@ -105,10 +105,10 @@ def inject(
     reference_at
         Decay reference time (for series without decay correction the earliest acquisition); None when no
         time of the scan is known.
-    earliest_at
-        Earliest start of acquisition, which an uptake time counts back from.
     half_life_s
         Decides whether a date may be repaired.
+    earliest_at
+        Earliest start of acquisition, which an uptake time counts back from.
 
     Notes
     -----
