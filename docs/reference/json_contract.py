@@ -72,7 +72,12 @@ JSON_RECORD: tuple[tuple[str, Rows], ...] = (
             ("conversion.decay_correction", "text or null", "START, ADMIN or NONE"),
             ("conversion.corrected_image", "list of text", "CorrectedImage (0028,0051)"),
             ("conversion.attenuation", "text", "corrected, assumed, absent or unknown"),
-            ("conversion.decay_reference_at", "date-time or null", "what the voxels are decay-corrected to"),
+            (
+                "conversion.decay_reference_at",
+                "date-time or null",
+                "what the voxels are decay-corrected to; here and below a clock time alone, or null, where a "
+                "side-car knows no date or no clock",
+            ),
             ("conversion.decay_reference_rule", "text or null", "id and name of the chosen candidate"),
             ("conversion.injected_at", "date-time or null", "on the scanner's clock"),
             ("conversion.injected_at_rule", "text or null", "as written, as given, or repaired"),
@@ -136,7 +141,11 @@ JSON_RECORD: tuple[tuple[str, Rows], ...] = (
         "`inputs`",
         (
             ("inputs.n_files", "integer", "files of the series"),
-            ("inputs.instances_sha256", "text", "over the sorted SOPInstanceUIDs and file sizes"),
+            (
+                "inputs.instances_sha256",
+                "text",
+                "over the sorted SOPInstanceUIDs and file sizes; of a NIfTI over the SHA-256 of its files",
+            ),
             ("inputs.manifest_sha256", "text or null", "of the manifest given with `--manifest`"),
         ),
     ),
@@ -186,8 +195,8 @@ CSV_COLUMNS: Rows = (
 CHECK_RECORD: Rows = (
     ("petquant_version", "text", ""),
     ("notice", "text", ""),
-    ("series[].series_uid", "text", ""),
-    ("series[].study_uid", "text", ""),
+    ("series[].series_uid", "text or null", ""),
+    ("series[].study_uid", "text or null", ""),
     ("series[].series_number", "text or null", "SeriesNumber, which `--series` takes too"),
     ("series[].suv_type", "text", "the first SUV type asked for"),
     ("series[].n_files", "integer", ""),

@@ -153,7 +153,7 @@ class Overrides:
     )
     uptake_min: float | None = _option(
         "--uptake-min",
-        "Minutes from injection to the start of the acquisition (of a dynamic series, of the frame measured).",
+        "Minutes from injection to the start of the acquisition, or of the frame that is measured.",
         rule=_MINUTES,
     )
     trust_sidecar_times: bool | None = _option(

@@ -1,4 +1,4 @@
-"""A side-car is the JSON beside a NIfTI image that says what its header cannot, in BIDS-PET or dcm2niix keys."""
+"""A side-car is the JSON beside a NIfTI image that says what its header cannot: BIDS-PET or dcm2niix."""
 
 from __future__ import annotations
 

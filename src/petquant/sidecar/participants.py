@@ -1,4 +1,4 @@
-"""Participants are the subjects of a BIDS dataset; ``participants.tsv`` holds their weight, side-cars do not."""
+"""Participants are the subjects of a BIDS dataset; their weight stands in ``participants.tsv``."""
 
 from __future__ import annotations
 
