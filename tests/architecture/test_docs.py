@@ -113,7 +113,11 @@ def _write_nifti(datasets, path: Path) -> None:
         np.frombuffer(ds.PixelData, "<i2").reshape(ds.Rows, ds.Columns) * float(ds.RescaleSlope)
         for ds in slices
     ]
-    nib.save(nib.Nifti1Image(np.stack(bqml).transpose(2, 1, 0).astype(np.float32), affine), path)
+    image = np.stack(bqml).transpose(2, 1, 0).astype(np.float32)
+    nib.save(nib.Nifti1Image(image, affine), path)
+    nib.save(nib.Nifti1Image(image, affine), path.with_name("bare_bqml.nii"))
+    factor = 4.2043205e-4  # g/Bq: 68 kg, 240 MBq of 18F, 3750 s
+    nib.save(nib.Nifti1Image(image * np.float32(factor), affine), path.with_name("bare_suv.nii"))
     sidecar = {
         "Modality": "PT",
         "TracerName": "FDG",
@@ -130,10 +134,6 @@ def _write_nifti(datasets, path: Path) -> None:
         "SeriesTime": "10:14:30",
         "AcquisitionTime": "10:14:30.000000",
     }
-    nib.save(
-        nib.Nifti1Image(np.stack(bqml).transpose(2, 1, 0).astype(np.float32) / 2345.0, affine),
-        path.with_name("bare.nii"),
-    )
     path.with_name("my_pet.json").write_text(json.dumps(sidecar), encoding="utf-8")
 
 
