@@ -114,6 +114,8 @@ def apart(out: Path | None, inputs: Iterable[Path | None]) -> None:
 
 def read_with(study: Path) -> list[Path]:
     """Return what is read of a study: its folder or file, and of a NIfTI image what lies beside it."""
+    if not study.is_file():
+        return [study]
     from petquant.sidecar.pairs import companions
 
     return [study, *companions(study)]

@@ -75,8 +75,7 @@ JSON_RECORD: tuple[tuple[str, Rows], ...] = (
             (
                 "conversion.decay_reference_at",
                 "date-time or null",
-                "what the voxels are decay-corrected to; here and below a clock time alone, or null, where a "
-                "side-car knows no date or no clock",
+                "what the voxels are decay-corrected to; a clock time where a side-car has no date",
             ),
             ("conversion.decay_reference_rule", "text or null", "id and name of the chosen candidate"),
             ("conversion.injected_at", "date-time or null", "on the scanner's clock"),

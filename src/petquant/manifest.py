@@ -13,7 +13,6 @@ import re
 from pathlib import Path
 
 from petquant.errors import Finding, PetquantError, Refused, UnreadableInput
-from petquant.sidecar.pairs import companions
 
 __all__ = ["lock", "verify"]
 
@@ -122,6 +121,8 @@ def _mismatch(problems: list[str], manifest: str) -> PetquantError:
 
 def _files(root: Path) -> list[Path]:
     if root.is_file():
+        from petquant.sidecar.pairs import companions  # noqa: PLC0415 - not needed for a folder
+
         return [root, *companions(root)]
     found = []
     for folder, _, names in os.walk(root):

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 from petquant_phantoms import TINY, catalogue, pet_datasets, write_datasets
 
@@ -121,6 +122,23 @@ def test_what_convert_wrote_reads_back_with_no_option(suv_type, petquant_within,
     assert native["conversion"]["factor"] == 1.0
 
 
+def test_a_seg_drawn_on_the_series_fits_the_suv_that_was_made_of_it(
+    petquant_within, tiny, tmp_path, make_seg, save_seg
+):
+    out = tmp_path / "suv.nii.gz"
+    assert petquant_within("convert", tiny.dicom, "-o", out).code == 0
+    slices = sorted(
+        map(pydicom.dcmread, tiny.pet.iterdir()), key=lambda ds: float(ds.ImagePositionPatient[2])
+    )
+    labels = np.asarray(nib.load(tiny.lesions).dataobj).transpose(2, 1, 0)
+    seg = save_seg(make_seg(slices, {1: labels == 1}))
+    found = petquant_within("suv", out, "--roi", seg, "--format", "json")
+    assert found.code == 0, found.err
+    (hot,) = found.json["measurements"]
+    assert hot["suv_mean"] == pytest.approx(tiny.expected("hot")["suv_mean"]["value"], rel=1e-3)
+    assert hot["n_voxels"] == int((labels == 1).sum())
+
+
 def test_uneven_slices_keep_their_places_through_convert(petquant_within, record, study_of, tmp_path):
     uneven = study_of(replace(TINY, name="uneven"), name="uneven")
     datasets = sorted(pet_datasets(TINY), key=lambda ds: float(ds.ImagePositionPatient[2]))
@@ -175,6 +193,18 @@ def test_a_lock_covers_the_image_and_what_is_read_with_it(changed, petquant_with
     assert refused.code == 4
     assert refused.codes == ["MANIFEST_MISMATCH"]
     assert changed in refused.line("MANIFEST_MISMATCH")
+
+
+def test_side_car_times_are_trusted_on_request(petquant_within, bids, tiny):
+    bids.with_name("sub-01_pet.json").write_text(
+        json.dumps(SIDECAR | {"InjectionStart": 0}), encoding="utf-8"
+    )
+    args = ("suv", bids, "--roi", tiny.lesions, "--format", "json")
+    refused = petquant_within(*args)
+    assert refused.codes == ["SIDECAR_INJECTION_EQUALS_SCAN"]
+    trusted = petquant_within(*args, "--trust-sidecar-times")
+    assert trusted.json["conversion"]["factor"] == pytest.approx(70.0 / 350e3, rel=1e-12)
+    assert "--trust-sidecar-times" in str(trusted.json["conversion"]["overrides"])
 
 
 def test_no_path_and_no_subject_stands_in_the_outputs(petquant_within, bids, tiny, tmp_path):

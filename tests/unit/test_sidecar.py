@@ -1,4 +1,4 @@
-"""A NIfTI image is judged by its side-car, whichever dialect it is written in, as a DICOM series by its header.
+"""A NIfTI image is judged by its side-car, in any dialect, as a DICOM series is by its header.
 
 The worked scan of suv.md section 18: 350 MBq of 18F at 10:00, scan and decay reference at 11:00, 75 kg:
 k = 75000 / (350e6 * 2^(-3600 / 6586.2)) = 3.1299359e-4 g/Bq.
@@ -117,7 +117,7 @@ def without(sidecar, *keys, **changes):
     return {key: value for key, value in sidecar.items() if key not in keys} | changes
 
 
-# The dialects ------------------------------------------------------------------------------------------------
+# The dialects ---------------------------------------------------------------------------------------------
 
 
 def test_the_worked_value_of_the_specification():
@@ -224,7 +224,7 @@ def test_without_nuclide_the_half_life_is_missing(image):
     assert refusals(study) == {"HALF_LIFE_MISSING"}
 
 
-# Times -------------------------------------------------------------------------------------------------------
+# Times ----------------------------------------------------------------------------------------------------
 
 
 def test_a_decay_correction_to_the_injection_needs_no_decay(image):
@@ -346,7 +346,7 @@ def test_midnight_lies_between_series_and_acquisition(image):
     assert factor(study) == pytest.approx(expected, rel=EXACT)
 
 
-# Units, weight, attenuation ------------------------------------------------------------------------------------
+# Units, weight, attenuation -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -431,7 +431,7 @@ def test_a_side_car_without_attenuation_leaves_it_assumed(image):
     assert refusals(nac) == {"SERIES_NAC"}
 
 
-# The image -----------------------------------------------------------------------------------------------------
+# The image ------------------------------------------------------------------------------------------------
 
 
 def spoiled(path, at, value):
@@ -540,7 +540,7 @@ def test_what_is_written_on_during_the_run_is_noticed(image):
         study.verify_unchanged()
 
 
-# Folders ---------------------------------------------------------------------------------------------------------
+# Folders --------------------------------------------------------------------------------------------------
 
 
 def test_a_folder_with_one_pair_is_that_study(image, tmp_path):

@@ -5,6 +5,5 @@ from __future__ import annotations
 from petquant.nifti.image import volume_writer
 from petquant.nifti.labels import read_label_map
 from petquant.nifti.sniff import is_nifti
-from petquant.nifti.volume import read_pet_header, read_pet_volume
 
-__all__ = ["is_nifti", "read_label_map", "read_pet_header", "read_pet_volume", "volume_writer"]
+__all__ = ["is_nifti", "read_label_map", "volume_writer"]

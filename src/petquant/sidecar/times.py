@@ -57,8 +57,10 @@ def times_of(sidecar: Sidecar, *, frame: int, n_frames: int) -> Times:
     ]
     starts, durations = lists["FrameTimesStart"].value, lists["FrameDuration"].value
     findings += _inconsistent(starts, durations, n_frames)
-    origin = _bids(sidecar, starts, n_frames) if sidecar.number("InjectionStart").text else None
-    origin = origin or _dcm2niix(sidecar, starts, has_one_frame=n_frames == 1)
+    if sidecar.number("InjectionStart").text:
+        origin = _bids(sidecar, starts, n_frames)
+    else:
+        origin = _dcm2niix(sidecar, starts, has_one_frame=n_frames == 1)
 
     def of_frame(key: str) -> float | None:
         values = lists[key].value
@@ -157,7 +159,6 @@ def _bids(sidecar: Sidecar, starts: tuple[float, ...] | None, n_frames: int) -> 
 def _dcm2niix(sidecar: Sidecar, starts: tuple[float, ...] | None, *, has_one_frame: bool) -> _Origin:
     """Return the times that are clock times of series and acquisition, as far as they are written."""
     absent: Written[Instant] = Written(keyword="InjectionStart", defect="SIDECAR_TIMES_MISSING")
-    injected = _event(sidecar, "InjectionStart", NOMINAL)
     dated = _date_time(sidecar)
     clock, findings = _clock(sidecar, "AcquisitionTime")
     zero, more = _clock(sidecar, "TimeZero")
@@ -169,7 +170,7 @@ def _dcm2niix(sidecar: Sidecar, starts: tuple[float, ...] | None, *, has_one_fra
     return _Origin(
         clock=kind,
         first_at=first_at or (NOMINAL if is_startable else None),
-        injected_at=injected if injected.defect else absent,
+        injected_at=absent,
         series_at=_series(sidecar, first_at) if first_at else Written(keyword="SeriesTime"),
         decay_corrected_to=Written(keyword="ImageDecayCorrectionTime"),
         findings=() if dated else (*findings, *more),

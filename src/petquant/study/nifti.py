@@ -13,17 +13,11 @@ from petquant.acquisition import PetAcquisition
 from petquant.dicom.belonging import PetFacts
 from petquant.errors import Finding, Refused, UnreadableInput, UsageError
 from petquant.grid import Grid
-from petquant.nifti import read_pet_header, read_pet_volume
 from petquant.nifti.header import NiftiHeader
-from petquant.sidecar import (
-    ImageFacts,
-    Sidecar,
-    participants_beside,
-    read_acquisition,
-    read_sidecar,
-    sidecar_beside,
-)
-from petquant.sidecar.pairs import subject_of
+from petquant.nifti.volume import read_pet_header, read_pet_volume
+from petquant.sidecar.content import Sidecar, read_sidecar
+from petquant.sidecar.pairs import participants_beside, sidecar_beside, subject_of
+from petquant.sidecar.reading import ImageFacts, read_acquisition
 from petquant.study.choices import Choices
 from petquant.study.opened import UNITS
 from petquant.study.source import Patient, Source
@@ -174,8 +168,9 @@ def open_nifti(path: Path, choices: Choices) -> NiftiStudy:
     UsageError
         OPTION_INVALID for a frame that is not there, or a gate.
     PetquantError
-        As `petquant.nifti.read_pet_header`, `petquant.sidecar.read_sidecar` and
-        `petquant.sidecar.read_acquisition`; NO_SUCH_STUDY, NO_SUCH_SERIES for another than the one asked for.
+        As `petquant.nifti.volume.read_pet_header`, `petquant.sidecar.content.read_sidecar` and
+        `petquant.sidecar.reading.read_acquisition`; NO_SUCH_STUDY, NO_SUCH_SERIES for another than the
+        one asked for.
     """
     header = read_pet_header(path)
     beside = sidecar_beside(path)
