@@ -27,7 +27,12 @@ PARTS = "Connected parts"
 
 @with_choices
 def run(
-    study: Annotated[Path, typer.Argument(help="Folder or file of the study, as messy as it is.")],
+    study: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder or file of the study, as messy as it is; or a NIfTI image with its side-car."
+        ),
+    ],
     *,
     choices: Choices,
     reading: Reading,
@@ -159,14 +164,14 @@ def run(
     from petquant.delineation import Delineation
     from petquant.export.regions import sidecar_of, write_segmentation
     from petquant.segment import Wanted, segment
-    from petquant_cli.destination import apart, background_of, existing, file_and_label
+    from petquant_cli.destination import apart, background_of, existing, file_and_label, read_with
     from petquant_cli.messages import MESSAGES
 
     beside = sidecar_of(out)
     file, label = (None, None) if within is None else file_and_label(within)
     named = None if background is None else background_of(background)
     for written in (out, beside):
-        apart(written, [study, file, labels, None if named is None else Path(named.path)])
+        apart(written, [*read_with(study), file, labels, None if named is None else Path(named.path)])
     given = {
         "--threshold": threshold,
         "--fraction": fraction,

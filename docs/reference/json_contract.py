@@ -22,7 +22,7 @@ JSON_RECORD: tuple[tuple[str, Rows], ...] = (
         "`study`",
         (
             ("study.key", "text", "pseudonym: 16 hex digits (see `--pseudonym-key`)"),
-            ("study.study_uid", "text", "StudyInstanceUID; 16 hex digits with `--hash-uids`"),
+            ("study.study_uid", "text or null", "StudyInstanceUID; 16 hex digits with `--hash-uids`"),
             ("study.n_series", "integer", "series found in the folder, of every modality"),
             ("study.strays", "object", "what was passed over: kind to number of files"),
         ),
@@ -30,7 +30,11 @@ JSON_RECORD: tuple[tuple[str, Rows], ...] = (
     (
         "`series`",
         (
-            ("series.series_uid", "text", "SeriesInstanceUID of the PET that was measured"),
+            (
+                "series.series_uid",
+                "text or null",
+                "SeriesInstanceUID of the PET; null for a NIfTI that names none",
+            ),
             ("series.frame_of_reference_uid", "text or null", ""),
             ("series.modality", "text", "`PT`"),
             ("series.manufacturer", "text or null", ""),
@@ -68,7 +72,11 @@ JSON_RECORD: tuple[tuple[str, Rows], ...] = (
             ("conversion.decay_correction", "text or null", "START, ADMIN or NONE"),
             ("conversion.corrected_image", "list of text", "CorrectedImage (0028,0051) or its equivalent"),
             ("conversion.attenuation", "text", "corrected, assumed, absent or unknown"),
-            ("conversion.decay_reference_at", "date-time or null", "what the voxels are decay-corrected to"),
+            (
+                "conversion.decay_reference_at",
+                "date-time or null",
+                "what the voxels are decay-corrected to; a clock time where a side-car has no date",
+            ),
             ("conversion.decay_reference_rule", "text or null", "id and name of the chosen candidate"),
             ("conversion.injected_at", "date-time or null", "on the scanner's clock"),
             ("conversion.injected_at_rule", "text or null", "as written, as given, or repaired"),
@@ -92,7 +100,11 @@ JSON_RECORD: tuple[tuple[str, Rows], ...] = (
                 "text or null",
                 "what FrameReferenceTime counts to, and who says so",
             ),
-            ("conversion.candidates[].id", "text", "S, A0, P, D, B, R, C (Enhanced PET), O (an option)"),
+            (
+                "conversion.candidates[].id",
+                "text",
+                "S, A0, P, D, B, R, T (stated in the file), O (an option)",
+            ),
             ("conversion.candidates[].name", "text", ""),
             ("conversion.candidates[].datetime", "date-time or null", ""),
             ("conversion.candidates[].valid", "boolean", "whether it may be chosen and heard"),
@@ -128,7 +140,11 @@ JSON_RECORD: tuple[tuple[str, Rows], ...] = (
         "`inputs`",
         (
             ("inputs.n_files", "integer", "files of the series"),
-            ("inputs.instances_sha256", "text", "over the sorted SOPInstanceUIDs and file sizes"),
+            (
+                "inputs.instances_sha256",
+                "text",
+                "over the sorted SOPInstanceUIDs and file sizes; of a NIfTI over the SHA-256 of its files",
+            ),
             ("inputs.manifest_sha256", "text or null", "of the manifest given with `--manifest`"),
         ),
     ),
@@ -178,8 +194,8 @@ CSV_COLUMNS: Rows = (
 CHECK_RECORD: Rows = (
     ("petquant_version", "text", ""),
     ("notice", "text", ""),
-    ("series[].series_uid", "text", ""),
-    ("series[].study_uid", "text", ""),
+    ("series[].series_uid", "text or null", ""),
+    ("series[].study_uid", "text or null", ""),
     ("series[].series_number", "text or null", "SeriesNumber, which `--series` takes too"),
     ("series[].suv_type", "text", "the first SUV type asked for"),
     ("series[].n_files", "integer", ""),

@@ -6,15 +6,18 @@ decides what it is worth.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Generic, TypeVar
 
 from petquant.errors import Finding
 from petquant.instant import ClockTime, Instant
 
 __all__ = [
+    "Clock",
     "ClockTime",
+    "DoseUnit",
     "Frame",
     "Instant",
     "PetAcquisition",
@@ -24,6 +27,23 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+
+class Clock(StrEnum):
+    """What the times of an acquisition are times of."""
+
+    CALENDAR = "calendar"  # date and time
+    DAY = "day"  # clock times whose date nobody wrote down; the date in use is nominal
+    INTERVALS = "intervals"  # nothing but seconds between events; date and time in use are nominal
+
+
+class DoseUnit(StrEnum):
+    """What is known of the unit of a dose."""
+
+    CLASSIC = "classic"  # Bq by the standard, often MBq in practice
+    ENHANCED = "enhanced"  # MBq by the standard, Bq in some objects
+    STATED = "stated"  # written beside the number; the dose is in Bq
+    UNSTATED = "unstated"  # should stand beside the number and does not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +112,15 @@ class Written(Generic[T]):
 class Radiopharmaceutical:
     """One item of what was injected.
 
-    `dose` is the number as stored: whether it is Bq or MBq is decided by `petquant.suv`.
+    `dose` is the number as stored: whether it is Bq or MBq is decided by `petquant.suv`, unless its unit was
+    stated.
     """
 
     dose: Written[float]
     half_life_s: Written[float]
     injected_at: Written[Instant]
     injected_clock: Written[ClockTime]
+    dose_unit: DoseUnit = DoseUnit.CLASSIC
     name: Written[str] = field(default_factory=Written)
     nuclide_code: Written[str] = field(default_factory=Written)
     nuclide_meaning: Written[str] = field(default_factory=Written)
@@ -173,13 +195,18 @@ class PetAcquisition:
     series_at
         Start of the series.
     is_enhanced
-        Whether it is an Enhanced PET image, which states dose and decay reference by rules of its own.
+        Whether it is an Enhanced PET image, which must state its decay reference and whose series time says
+        nothing.
     decay_corrected_to
-        DecayCorrectionDateTime of an Enhanced image.
+        The decay reference where the file states it outright.
     frames
         One a slice, in the order of the volume.
     utc_offset
         Of the scanner's clock, when it was written.
+    clock
+        What its times are times of; an injection written in one that is not of the calendar is an interval.
+    path
+        Of the file that is the whole series; messages then name it instead of the UID.
     private
         Vendor values.
     radiopharmaceuticals
@@ -211,6 +238,8 @@ class PetAcquisition:
     is_enhanced: bool = False
     decay_corrected_to: Written[Instant] = field(default_factory=Written)
     utc_offset: timedelta | None = None
+    clock: Clock = Clock.CALENDAR
+    path: str = ""
     private: PrivateValues = field(default_factory=PrivateValues)
     radiopharmaceuticals: tuple[Radiopharmaceutical, ...] = ()
     voxel_volume_ml: float | None = None
@@ -218,3 +247,11 @@ class PetAcquisition:
     deidentification: tuple[tuple[str, str], ...] = ()
     findings: tuple[Finding, ...] = ()
     time_findings: tuple[Finding, ...] = ()
+
+    def located(self, finding: Finding) -> Finding:
+        """Return a finding with whose it is: the series, or the file."""
+        if finding.where or finding.path:
+            return finding
+        if self.path:
+            return replace(finding, path=self.path)
+        return replace(finding, where=f"series {self.series_uid}")

@@ -581,6 +581,15 @@ def test_an_undecayed_series_takes_its_frame_duration_from_the_user(judge):
     assert judge(definition, overrides={"frame_duration_s": 300.0}).error() <= EXACT
 
 
+def test_an_uptake_time_stands_in_for_a_missing_injection(judge):
+    def strip(dataset, _place):
+        item = dataset.RadiopharmaceuticalInformationSequence[0]
+        del item.RadiopharmaceuticalStartTime, item.RadiopharmaceuticalStartDateTime
+
+    assert judge(TINY, edit=strip).refusals() == {"INJ_TIME_MISSING"}
+    assert judge(TINY, edit=strip, overrides={"uptake_min": 60.0}).error() <= EXACT
+
+
 def test_counts_take_their_factor_from_the_user(judge):
     definition = TINY.with_header(**COUNTS, philips_factors="activity", philips_activity_factor=2.5)
     stripped = replace(definition, header=replace(definition.header, has_private=False))

@@ -122,7 +122,7 @@ def test_7_3_0_the_series_time_is_no_decay_reference(suv_of, e, dose):
     values, opened = suv_of(scan)
     np.testing.assert_allclose(values, e.STORED * 2.0 * e.FACTOR, rtol=1e-12)
     assert opened.conversion.decay_reference_at == datetime(2025, 1, 1, 11)  # noqa: DTZ001 - a wall clock
-    assert opened.conversion.timing.verdict.rule == "C: DecayCorrectionDateTime"
+    assert opened.conversion.timing.verdict.rule == "T: stated in the file"
 
 
 @DOSES
@@ -185,14 +185,28 @@ def test_whether_it_is_decay_corrected_must_be_said(codes_of, e):
     assert codes_of(scan) == ["DECAY_CORRECTION_MISSING"]
 
 
-def test_a_decay_factor_that_means_another_reference_is_flagged(suv_of, e):
+def counted_back(e, before_s):
+    """A scan whose frames of 300 s were corrected to so many seconds before 11:00, when they began."""
     scan = e.enhanced_pet()
-    # corrected back by 1000 s from the average of 300 s: not to 11:00, when the frames began
-    factor = 2 ** ((1000 + 149.605344) / e.HALF_LIFE_S)
+    factor = 2 ** ((before_s + 149.605344) / e.HALF_LIFE_S)
     correction = e.one(DecayFactor=f"{factor:.12f}")
     scan.SharedFunctionalGroupsSequence[0].PETFrameCorrectionFactorsSequence = correction
-    _, opened = suv_of(scan)
+    return scan
+
+
+def test_a_decay_factor_that_means_another_reference_is_flagged_from_1_percent(suv_of, e):
+    assert "REF_TIME_CONFLICT" not in flags_of(suv_of(counted_back(e, 90.0))[1])  # 2^(-90/6586.2): -0.94 %
+    assert "REF_TIME_CONFLICT" in flags_of(suv_of(counted_back(e, 100.0))[1])  # -1.05 %
+    values, opened = suv_of(counted_back(e, 480.0))  # -4.93 %
     assert "REF_TIME_CONFLICT" in flags_of(opened)
+    np.testing.assert_allclose(values, e.STORED * 2.0 * e.FACTOR, rtol=1e-12)
+
+
+def test_a_decay_factor_that_means_another_reference_is_refused_from_5_percent(suv_of, codes_of, e):
+    scan = counted_back(e, 495.0)  # 2^(-495/6586.2): -5.08 %
+    assert codes_of(scan) == ["REF_TIME_UNRESOLVED"]
+    values, _ = suv_of(scan, overrides=Overrides(decay_reference="11:00:00"))
+    np.testing.assert_allclose(values, e.STORED * 2.0 * e.FACTOR, rtol=1e-12)
 
 
 def test_offsets_from_utc_are_applied_to_reference_and_injection(suv_of, e):

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from petquant.acquisition import Instant, PetAcquisition, Written
+from petquant.acquisition import DoseUnit, Instant, PetAcquisition, Written
 from petquant.dicom.attributes import Attributes
 from petquant.dicom.datetimes import (
     instant,
@@ -76,7 +76,7 @@ def read_acquisition(
     decay_corrected_to: Written[Instant] = _decay_corrected_to(first, utc_offset) if enhanced else Written()
     items = radiopharmaceuticals(first, utc_offset)
     if enhanced:  # the injection has a date and time there, and no other attribute (suv.md section 13)
-        items = tuple(replace(item, injected_clock=Written()) for item in items)
+        items = tuple(replace(item, injected_clock=Written(), dose_unit=DoseUnit.ENHANCED) for item in items)
         private = replace(private, injected_at=Written())
 
     def text(keyword: str) -> Written[str]:

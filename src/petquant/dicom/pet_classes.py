@@ -7,7 +7,7 @@ from typing import Final
 from petquant.dicom.attributes import Attributes
 from petquant.dicom.tags import TAG
 
-__all__ = ["ENHANCED", "LEGACY_CONVERTED", "MULTI_FRAME", "PET_CLASSES", "is_enhanced"]
+__all__ = ["CLASSIC", "ENHANCED", "LEGACY_CONVERTED", "MULTI_FRAME", "PET_CLASSES", "is_enhanced"]
 
 CLASSIC: Final = "1.2.840.10008.5.1.4.1.1.128"
 LEGACY_CONVERTED: Final = "1.2.840.10008.5.1.4.1.1.128.1"

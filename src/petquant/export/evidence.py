@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from petquant.acquisition import Written
+from petquant.acquisition import Clock, Written
 from petquant.suv.conversion import SuvConversion
 
 __all__ = ["conversion_record", "isoformat"]
 
 
-def isoformat(at: datetime | None) -> str | None:
-    """Return a date-time as ISO 8601 on the scanner's clock."""
-    return None if at is None else at.isoformat()
+def isoformat(at: datetime | None, clock: Clock = Clock.CALENDAR) -> str | None:
+    """Return a date-time as ISO 8601 on the scanner's clock: only so much of it as is known."""
+    if at is None or clock is Clock.INTERVALS:
+        return None
+    return at.isoformat() if clock is Clock.CALENDAR else at.time().isoformat()
 
 
 def conversion_record(conversion: SuvConversion, suv_type: str | None) -> dict[str, Any]:
@@ -47,11 +49,11 @@ def conversion_record(conversion: SuvConversion, suv_type: str | None) -> dict[s
         "decay_correction": conversion.decay_correction,
         "corrected_image": list(acquisition.corrections.value or ()),
         "attenuation": str(acquisition.attenuation),
-        "decay_reference_at": isoformat(conversion.decay_reference_at),
+        "decay_reference_at": isoformat(conversion.decay_reference_at, acquisition.clock),
         "decay_reference_rule": _reference_rule(conversion),
-        "injected_at": isoformat(timing.injection.at),
+        "injected_at": isoformat(timing.injection.at, acquisition.clock),
         "injected_at_rule": timing.injection.rule or None,
-        "earliest_acquisition_at": isoformat(min(started)) if started else None,
+        "earliest_acquisition_at": isoformat(min(started), acquisition.clock) if started else None,
         "decay_interval_s": conversion.decay_interval_s,
         "uptake_time_min": conversion.uptake_time_min,
         "injected_activity_bq": conversion.injected_activity_bq,
@@ -74,7 +76,7 @@ def conversion_record(conversion: SuvConversion, suv_type: str | None) -> dict[s
             {
                 "id": candidate.id,
                 "name": candidate.name,
-                "datetime": isoformat(candidate.at),
+                "datetime": isoformat(candidate.at, acquisition.clock),
                 "valid": candidate.is_valid,
                 "effect_percent": candidate.effect_percent,
                 "reason": candidate.reason,
@@ -156,6 +158,7 @@ def _overrides(conversion: SuvConversion) -> list[dict[str, Any]]:
             ("--assay-mbq", was.dose),
             ("--injection-datetime", was.injected_at if was.injected_at.text else was.injected_clock),
             ("--injection-time", was.injected_clock if was.injected_clock.text else was.injected_at),
+            ("--uptake-min", was.injected_at if was.injected_at.text else was.injected_clock),
         )
         if option not in replaced and written.text and not written.option
     }

@@ -39,7 +39,7 @@ def gather(acquisition: PetAcquisition, item: Radiopharmaceutical, overrides: Ov
     """Return the facts of a series; nothing is refused here, every fact carries what speaks against it."""
     life = half_life(acquisition, item, overrides)
     state, state_findings = decay_state(acquisition)
-    dose, dose_findings = dose_bq(item, is_enhanced=acquisition.is_enhanced)
+    dose, dose_findings = dose_bq(item)
     weight, weight_findings = weight_kg(acquisition)
     timing = time_series(
         acquisition,

@@ -1,8 +1,8 @@
 """The jury for the decay reference: the one time that all voxels of a START series are corrected to.
 
-Headers seldom write it down. Series time, private times, decay factors, frame reference times and the
-vendor's own SUV factors are heard as witnesses (suv.md section 7); the choice follows an order of trust, and
-every witness that would change the SUV by more than 1 % is named.
+Where a file states it, that is it. Classic headers do not: series time, private times, decay factors, frame
+reference times and the vendor's own SUV factors are heard as witnesses (suv.md section 7); the choice follows
+an order of trust, and every witness that would change the SUV by more than 1 % is named.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from petquant.suv.witnesses import (
     testify,
 )
 
-__all__ = ["CHOICES", "Verdict", "hear", "hear_stated", "not_per_bed"]
+__all__ = ["CHOICES", "Verdict", "hear", "not_per_bed"]
 
 FLAG_EFFECT = 0.01
 REFUSE_EFFECT = 0.05
@@ -45,65 +45,6 @@ class Verdict:
     findings: tuple[Finding, ...]
 
 
-def hear_stated(evidence: Evidence, stated_at: datetime | None, *, choice: str | None = None) -> Verdict:
-    """Return the decay reference time of an Enhanced image, which states it (suv.md section 13).
-
-    The series time is no candidate. Decay factors that say another time by more than 1 % of SUV are flagged.
-
-    Parameters
-    ----------
-    stated_at
-        DecayCorrectionDateTime on the scanner's clock; None when it is missing, which is refused.
-    choice
-        What ``--decay-reference`` says; it replaces the time stated.
-    """
-    series, earliest, *others = testify(evidence)
-    series = replace(series, is_valid=False, reason="no candidate in an Enhanced image")
-    stated = Candidate(
-        id="C", at=stated_at, is_valid=stated_at is not None, reason="stated" if stated_at else "not written"
-    )
-    candidates = [series, earliest, *others, stated]
-    problems: tuple[Finding, ...] = ()
-    chosen: Candidate | None = stated
-    if choice is not None:
-        near = stated_at or earliest.at
-        chosen, problems = _chosen_by_user(choice, candidates, near=near, utc_offset=evidence.utc_offset)
-        candidates += [chosen] if chosen is not None and chosen.id == "O" else []
-    elif stated_at is None:
-        chosen = None
-        problems = (
-            _about_stated(
-                "REF_TIME_UNRESOLVED", "missing", "the time that the voxels are decay-corrected to"
-            ),
-        )
-    if chosen is not None and chosen.at is not None and evidence.half_life_s is not None:
-        candidates = _with_effects(candidates, chosen.at, evidence.half_life_s)
-        counted = next(one for one in candidates if one.id == "D")
-        if choice is None and counted.is_valid and abs(counted.effect_percent or 0.0) > 100 * FLAG_EFFECT:
-            by = f"{counted.name} {counted.at} would change SUV by {counted.effect_percent:+.2f} %"
-            problems = (
-                _about_stated("REF_TIME_CONFLICT", f"{chosen.at}; {by}", "witnesses that agree within 1 %"),
-            )
-    return Verdict(
-        at=None if chosen is None else chosen.at,
-        rule="" if chosen is None else f"{chosen.id}: {chosen.name}",
-        candidates=tuple(candidates),
-        convention="",
-        findings=problems,
-    )
-
-
-def _about_stated(code: str, found: str, expected: str) -> Finding:
-    return Finding(
-        code=code,
-        found=found,
-        expected=expected,
-        remedy=f"{REMEDY} with a clock time or an ISO date-time",
-        keyword="DecayCorrectionDateTime",
-        tag="(0018,9701)",
-    )
-
-
 def hear(evidence: Evidence, *, choice: str | None = None) -> Verdict:
     """Return the decay reference time of a START series.
 
@@ -119,14 +60,14 @@ def hear(evidence: Evidence, *, choice: str | None = None) -> Verdict:
     candidates = list(testify(evidence))
     findings = _remarks(evidence, candidates, earliest)
     if choice is not None:
-        chosen, problems = _chosen_by_user(
-            choice, candidates, near=earliest or evidence.series_at, utc_offset=evidence.utc_offset
-        )
+        near = evidence.stated_at or earliest or (None if evidence.must_be_stated else evidence.series_at)
+        chosen, problems = _chosen_by_user(choice, candidates, near=near, utc_offset=evidence.utc_offset)
         candidates += [chosen] if chosen is not None and chosen.id == "O" else []
     else:
-        chosen, problems = _chosen_by_trust(candidates, has_acquisition=bool(started))
+        chosen, problems = _chosen_by_trust(evidence, candidates, has_acquisition=bool(started))
         missing = [f for f in evidence.frames if f.duration_s is None]
-        if missing and not evidence.has_frame_start_convention:
+        is_stated = evidence.must_be_stated or evidence.stated_at is not None
+        if missing and not evidence.has_frame_start_convention and not is_stated:
             problems = (*problems, _duration_missing(len(missing)))
     if chosen is not None and chosen.at is not None and evidence.half_life_s is not None:
         candidates = _with_effects(candidates, chosen.at, evidence.half_life_s)
@@ -136,7 +77,7 @@ def hear(evidence: Evidence, *, choice: str | None = None) -> Verdict:
         at=None if chosen is None else chosen.at,
         rule="" if chosen is None else f"{chosen.id}: {chosen.name}",
         candidates=tuple(candidates),
-        convention=f"{moment} ({why})",
+        convention="" if evidence.must_be_stated else f"{moment} ({why})",
         findings=(*findings, *problems),
     )
 
@@ -231,10 +172,26 @@ def _chosen_by_user(
 
 
 def _chosen_by_trust(
-    candidates: list[Candidate], *, has_acquisition: bool
+    evidence: Evidence, candidates: list[Candidate], *, has_acquisition: bool
 ) -> tuple[Candidate | None, tuple[Finding, ...]]:
-    """Return the first of P, S, D, B, A0 that is valid, with what that choice has to say."""
+    """Return the first of T, P, S, D, B, A0 that is valid, with what that choice has to say.
+
+    An Enhanced image that does not state its reference gives none.
+    """
     valid = {candidate.id: candidate for candidate in candidates if candidate.is_valid}
+    if "T" in valid:
+        return valid["T"], ()
+    if evidence.must_be_stated:
+        return None, (
+            Finding(
+                code="REF_TIME_UNRESOLVED",
+                found="missing",
+                expected="the time that the voxels are decay-corrected to",
+                remedy=f"{REMEDY} with a clock time or an ISO date-time",
+                keyword="DecayCorrectionDateTime",
+                tag="(0018,9701)",
+            ),
+        )
     series, earliest = candidates[0], candidates[1]
     for id_ in ("P", "S"):
         if id_ in valid:
@@ -308,8 +265,10 @@ def _conflicts(
     table = "; ".join(f"{c.id} ({c.name}) {c.at} would change SUV by {100 * e:+.2f} %" for _, e, c in dissent)
     is_grave = any(abs(effect) > REFUSE_EFFECT for _, effect, _ in dissent)
     is_supported = any(abs(effect) <= FLAG_EFFECT for _, effect, _ in others)
-    is_copy_of_acquisition = _is_copy_of_acquisition(evidence, earliest) and all(
-        fam == "acquisition" for fam, _, _ in dissent
+    is_copy_of_acquisition = (
+        family != "stated"
+        and _is_copy_of_acquisition(evidence, earliest)
+        and all(fam == "acquisition" for fam, _, _ in dissent)
     )
     code = "REF_TIME_CONFLICT"
     if is_grave and not is_supported and not is_copy_of_acquisition:

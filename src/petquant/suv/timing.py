@@ -15,7 +15,7 @@ from petquant.errors import Finding
 from petquant.flags import refusals_of
 from petquant.overrides import Overrides
 from petquant.suv.injection import LONG_LIVED_S, Injection, inject, on_scanner_clock
-from petquant.suv.reference_time import Verdict, hear, hear_stated, not_per_bed
+from petquant.suv.reference_time import Verdict, hear, not_per_bed
 from petquant.suv.witnesses import TOLERANCE_S, Evidence
 
 __all__ = ["Timing", "time_series"]
@@ -25,7 +25,7 @@ DURATIONS = frozenset({"ActualFrameDuration", "FrameAcquisitionDuration"})
 BEHIND_VENDOR_FACTOR = frozenset(
     {
         "--weight-kg", "--dose-mbq", "--assay-mbq", "--injection-datetime", "--injection-time",
-        "--clock-offset-s", "--half-life", "--radiopharm-index",
+        "--clock-offset-s", "--half-life", "--radiopharm-index", "--uptake-min",
     }
 )  # fmt: skip
 
@@ -90,11 +90,18 @@ def time_series(
     private_at, zone = on_scanner_clock(acquisition.private.decay_corrected_to, acquisition.utc_offset)
 
     def placed(reference_at: datetime | None) -> Injection:
-        return inject(acquisition, item, overrides, reference_at=reference_at, half_life_s=half_life_s)
+        return inject(
+            acquisition,
+            item,
+            overrides,
+            reference_at=reference_at,
+            earliest_at=earliest_at,
+            half_life_s=half_life_s,
+        )
 
-    provisional_at = _provisional(series_at, earliest_at, private_at)
-    if acquisition.is_enhanced:
-        provisional_at = stated_at or earliest_at
+    provisional_at = stated_at or (
+        earliest_at if acquisition.is_enhanced else _provisional(series_at, earliest_at, private_at)
+    )
     if state == "NONE":
         provisional_at = min(
             (at for frame in frames if (at := frame.reference_at or frame.acquired_at) is not None),
@@ -115,6 +122,9 @@ def time_series(
     evidence = Evidence(
         series_at=series_at,
         private_at=private_at,
+        stated_at=stated_at,
+        stated_by=acquisition.decay_corrected_to.keyword,
+        must_be_stated=acquisition.is_enhanced,
         injected_at=injection.at,
         frames=frames,
         half_life_s=half_life_s,
@@ -125,15 +135,10 @@ def time_series(
         utc_offset=acquisition.utc_offset,
     )
 
-    def heard(evidence: Evidence) -> Verdict:
-        if acquisition.is_enhanced:
-            return hear_stated(evidence, stated_at, choice=overrides.decay_reference)
-        return hear(evidence, choice=overrides.decay_reference)
-
-    verdict = heard(evidence)
+    verdict = hear(evidence, choice=overrides.decay_reference)
     again = placed(verdict.at)
     if again.at != injection.at:
-        verdict = heard(replace(evidence, injected_at=again.at))
+        verdict = hear(replace(evidence, injected_at=again.at), choice=overrides.decay_reference)
         again = placed(verdict.at)
     return Timing(
         injection=again,
@@ -141,12 +146,7 @@ def time_series(
         reference_at=verdict.at,
         earliest_at=earliest_at,
         frames=frames,
-        findings=(
-            *findings,
-            *(stated_zone if acquisition.is_enhanced else zone),
-            *verdict.findings,
-            *again.findings,
-        ),
+        findings=(*findings, *zone, *stated_zone, *verdict.findings, *again.findings),
     )
 
 
@@ -232,8 +232,8 @@ def _unlifted(findings: tuple[Finding, ...], overrides: Overrides) -> tuple[Find
         answered |= DURATIONS
     if overrides.decay_reference is not None:
         answered |= {
-            "SeriesTime", "DecayCorrectionDateTime", "FrameReferenceDateTime", "FrameReferenceTime",
-            "DecayFactor", *DURATIONS,
+            "SeriesTime", "DecayCorrectionDateTime", "ImageDecayCorrectionTime", "FrameReferenceDateTime",
+            "FrameReferenceTime", "DecayFactor", *DURATIONS,
         }  # fmt: skip
         by_slice = {"backcompute", "decayfactor"}
         if overrides.decay_reference not in {"acquisition", *by_slice}:
