@@ -162,6 +162,7 @@ def run(
     from dataclasses import replace
 
     from petquant.delineation import Delineation
+    from petquant.dicom.archive import unpacked
     from petquant.export.regions import sidecar_of, write_segmentation
     from petquant.segment import Wanted, segment
     from petquant_cli.destination import apart, background_of, existing, file_and_label, read_with
@@ -213,10 +214,10 @@ def run(
         connectivity=connectivity,
         name=name or "lesion",
     )
-    found = segment(
-        existing(study), wanted, choices=replace(choices, allow_empty=allow_empty, reading=reading)
-    )
-    path, sidecar, of_form = write_segmentation(found, out, keeps_fractions=occupancy)
+    choices = replace(choices, allow_empty=allow_empty, reading=reading)
+    with unpacked(existing(study)) as folder:  # a SEG takes patient and study from the files
+        found = segment(folder, wanted, choices=choices)
+        path, sidecar, of_form = write_segmentation(found, out, keeps_fractions=occupancy)
     MESSAGES.caveats((*found.findings, *of_form))
     n = len(found.regions)
     MESSAGES.say(f"wrote {path} and {sidecar}: {n} region{'' if n == 1 else 's'}")

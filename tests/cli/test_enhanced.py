@@ -93,6 +93,19 @@ def test_ratios_stay_valid_without_a_dose(petquant, e, tmp_path):
     assert "SUV_UNAVAILABLE_TBR_VALID" in result.json["conversion"]["flags"]
 
 
+@pytest.mark.parametrize("out", ["made.nii.gz", "made.dcm"])
+def test_regions_made_on_it_are_measured_on_it(petquant, e, scan, tmp_path, out):
+    # 1 voxel of 4 x 4 x 3 mm about (16, 12, 6) mm, which is [k=2, j=3, i=4]
+    made = petquant("segment", scan, "-o", tmp_path / out, "--box", "14,10,4.5,18,14,7.5")
+    assert made.code == 0, made.err
+    result = petquant("suv", scan, "--roi", tmp_path / out, "--format", "json")
+    assert result.code == 0, result.err
+    (row,) = result.json["measurements"]
+    assert row["n_voxels"] == 1
+    assert abs(row["suv_max"] / (e.STORED[2, 3, 4] * 2.0 * e.FACTOR) - 1) < 1e-12
+    assert "ROI_REFERENCES_MISSING" not in result.json["conversion"]["flags"]
+
+
 def test_a_segmentation_drawn_on_it_lands_on_its_frames(petquant, e, make_seg, tmp_path):
     image = e.enhanced_pet()
     folder = e.save(tmp_path / "scan", image)

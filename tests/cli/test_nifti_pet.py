@@ -67,6 +67,43 @@ def record(petquant_within, tiny):
     return measure
 
 
+# Making regions
+
+
+def test_regions_made_on_a_nifti_are_those_made_on_its_dicom(petquant_within, bids, tiny, tmp_path):
+    for out, study in (("dicom.nii.gz", tiny.dicom), ("nifti.nii.gz", bids)):
+        result = petquant_within("segment", study, "-o", out, "--method", "fixed", "--threshold", "2.5")
+        assert result.code == 0, result.err
+    made, same = (nib.load(tmp_path / name) for name in ("nifti.nii.gz", "dicom.nii.gz"))
+    np.testing.assert_array_equal(made.dataobj, same.dataobj)
+    np.testing.assert_allclose(made.affine, same.affine, atol=1e-6)
+    sidecar = json.loads((tmp_path / "nifti.json").read_text(encoding="utf-8"))
+    assert sidecar["unit"] == "g/mL"
+    assert str(tmp_path) not in json.dumps(sidecar)
+
+
+def test_shapes_are_drawn_on_a_nifti_that_gives_no_suv(petquant_within, bids):
+    bids.with_suffix("").with_suffix(".json").unlink()
+    result = petquant_within("segment", bids, "-o", "made.nii.gz", "--sphere", "0,0,0,9")
+    assert result.code == 0, result.err
+
+
+def test_a_dicom_seg_cannot_refer_to_a_nifti(petquant_within, bids, tmp_path):
+    result = petquant_within("segment", bids, "-o", "made.dcm", "--sphere", "0,0,0,9")
+    assert result.code == 3
+    assert result.codes == ["FORMAT_UNSUPPORTED"]
+    assert "label map" in result.line("FORMAT_UNSUPPORTED")
+    assert not list(tmp_path.glob("made.*"))
+
+
+def test_a_segmentation_never_overwrites_what_is_read_with_the_image(petquant_within, bids):
+    read = bids.with_suffix("").with_suffix(".json")
+    before = read.read_bytes()
+    result = petquant_within("segment", bids, "-o", read.with_suffix(".nii"), "--sphere", "0,0,0,9")
+    assert result.code == 2
+    assert read.read_bytes() == before
+
+
 # The hot sphere is flat at SUV 4: which of its voxels is the first, and on which side of the threshold of 4
 # a rounded value falls, is up to the order and the precision of the file.
 UNDECIDED = re.compile("(max|peak)_[xyz]_mm|.*_suv4_0_.*")

@@ -303,9 +303,35 @@ def test_other_suv_is_brought_to_body_weight(suv_of, e, unit, n):
     np.testing.assert_allclose(values, e.STORED * 0.01 * 70 / n, rtol=1e-7)
 
 
-@pytest.mark.parametrize("unit", ["kBq/ml", "g/ml", "1", "{counts}"])
-def test_another_unit_is_refused_by_its_code(codes_of, e, unit):
-    assert codes_of(e.enhanced_pet(mappings=[e.mapping(unit=unit)])) == ["UNITS_NOT_SUV"]
+@pytest.mark.parametrize(
+    ("unit", "code"),
+    [
+        ("kBq/ml", "UNITS_NOT_SUV"),
+        ("g/ml", "UNITS_NOT_SUV"),
+        ("umol/min/ml", "UNITS_NOT_SUV"),
+        ("{counts}", "CNTS_NO_FACTOR"),
+        ("{counts}/s", "CPS_UNSUPPORTED"),
+        ("{propcounts}", "UNITS_NOT_QUANTITATIVE"),
+        ("{propcounts}/s", "UNITS_NOT_QUANTITATIVE"),
+        ("/cm", "UNITS_NOT_QUANTITATIVE"),
+        ("%", "UNITS_NOT_QUANTITATIVE"),
+        ("cm2", "UNITS_NOT_QUANTITATIVE"),
+        ("1", "UNITS_NOT_QUANTITATIVE"),
+    ],
+)
+def test_another_unit_is_refused_as_its_classic_term_is(codes_of, e, unit, code):
+    assert codes_of(e.enhanced_pet(mappings=[e.mapping(unit=unit)])) == [code]
+
+
+def test_counts_take_the_factor_of_the_user_and_never_that_of_a_classic_image(suv_of, codes_of, e):
+    scan = e.enhanced_pet(mappings=[e.mapping(unit="{counts}")])
+    scan.Manufacturer = "Philips Medical Systems"
+    block = scan.private_block(0x7053, "Philips PET Private Group", create=True)
+    block.add_new(0x00, "DS", "0.001")
+    block.add_new(0x09, "DS", "3.0")
+    assert codes_of(scan) == ["CNTS_NO_FACTOR"]
+    values, _ = suv_of(scan, overrides=Overrides(counts_to_bqml=0.5))
+    np.testing.assert_allclose(values, e.STORED * 2.0 * 0.5 * e.FACTOR, rtol=1e-12)
 
 
 def test_without_a_mapping_the_pixel_transformation_counts_and_its_unit_is_asked_for(codes_of, suv_of, e):

@@ -301,6 +301,11 @@ def test_a_dynamic_scan_may_begin_with_the_injection(image):
     assert study.conversion.uptake_time_min == 5.0
 
 
+def test_which_ct_belongs_to_it_a_nifti_image_does_not_say(image):
+    with pytest.raises(Refused, match=r"CT_MISSING: .*give the study in DICOM"):
+        opened(image(BIDS), weight_kg=75.0).ct()
+
+
 def test_a_decay_factor_that_contradicts_the_stated_reference_is_refused(image):
     # DF of a reference 30 min before the scan, where the side-car says the scan: SUV would change by 17 %
     sidecar = BIDS | {"DecayFactor": [math.exp(LAMBDA * (1800.0 + AVERAGE_S))]}

@@ -77,7 +77,10 @@ def read_acquisition(
     items = radiopharmaceuticals(first, utc_offset)
     if enhanced:  # the injection has a date and time there, and no other attribute (suv.md section 13)
         items = tuple(replace(item, injected_clock=Written(), dose_unit=DoseUnit.ENHANCED) for item in items)
-        private = replace(private, injected_at=Written())
+        # the factors of Philips are of classic images (suv.md section 3); a mapping says what its values are
+        private = replace(
+            private, injected_at=Written(), suv_scale_factor=Written(), activity_scale_factor=Written()
+        )
 
     def text(keyword: str) -> Written[str]:
         return text_written(first, keyword, TAG[keyword])

@@ -31,6 +31,15 @@ _TABLE: Final = (
     ("g/ml{SUVibw}", "GML", "IBW"),
     ("cm2/ml{SUVbsa}", "CM2ML", "BSA"),
     ("g/ml{SUVbsa}", "CM2ML", "BSA"),  # written so as well, and meant as the row above
+    # no SUV without more; the classic term says why (suv.md section 3), every other code is refused as it is
+    ("{counts}", "CNTS", ""),
+    ("{counts}/s", "CPS", ""),
+    ("{propcounts}", "PROPCNTS", ""),
+    ("{propcounts}/s", "PROPCPS", ""),
+    ("/cm", "1CM", ""),
+    ("%", "PCNT", ""),
+    ("cm2", "CM2", ""),
+    ("1", "NONE", ""),
 )
 UNITS: Final = {code.casefold(): (units, suv_type) for code, units, suv_type in _TABLE}
 _ORDER: Final = {code.casefold(): place for place, (code, _, _) in enumerate(_TABLE)}

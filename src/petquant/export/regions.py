@@ -54,7 +54,8 @@ def write_segmentation(
     Parameters
     ----------
     segmentation
-        What `petquant.segment.segment` returned.
+        What `petquant.segment.segment` returned. A SEG is written while the files of the study are there:
+        of a zip, within `petquant.dicom.archive.unpacked`.
     out
         ``.nii`` or ``.nii.gz``: a label map on the grid of the PET; ``.dcm``: DICOM SEG.
     keeps_fractions
