@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -126,3 +128,12 @@ def save_seg(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def enhanced_pet() -> ModuleType:
+    """The small Enhanced PET image and its kin, importable whatever the import mode."""
+    spec = importlib.util.spec_from_file_location("enhanced_pet", Path(__file__).with_name("enhanced_pet.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

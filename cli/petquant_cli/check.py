@@ -20,7 +20,9 @@ FORMATS = ("table", "json")
 
 @with_choices
 def run(
-    study: Annotated[Path, typer.Argument(help="Folder or file of the study, or a tree of studies.")],
+    study: Annotated[
+        Path, typer.Argument(help="Folder or file of the study, a tree of studies, or a NIfTI image.")
+    ],
     *,
     choices: Choices,
     format_: Annotated[
@@ -33,9 +35,10 @@ def run(
     from petquant.errors import Refused
     from petquant.export.checked import checked_record
     from petquant.export.record import as_json
-    from petquant_cli.destination import checked_format, existing, put
+    from petquant_cli.destination import apart, checked_format, existing, put, read_with
 
     format_ = "table" if format_ is None and out is None else checked_format(format_, out, FORMATS)
+    apart(out, read_with(study)[1:])
     checked = check(existing(study), choices)
     record = checked_record(checked, choices)
     if format_ == "json":

@@ -17,7 +17,9 @@ __all__ = ["run"]
 
 @with_choices
 def run(
-    study: Annotated[Path, typer.Argument(help="Folder or file of the study.")],
+    study: Annotated[
+        Path, typer.Argument(help="Folder or file of the study, or a NIfTI image with its side-car.")
+    ],
     *,
     choices: Choices,
     out: Annotated[
@@ -25,15 +27,16 @@ def run(
     ],
 ) -> None:
     """Write the SUV volume as NIfTI with side-car."""
-    from petquant.convert import convert
+    from petquant.convert import convert, sidecar_path_of
     from petquant.errors import UsageError
-    from petquant_cli.destination import apart, existing
+    from petquant_cli.destination import apart, existing, read_with
     from petquant_cli.messages import MESSAGES
 
     if not out.name.endswith((".nii", ".nii.gz")):
         raise UsageError.of("OPTION_INVALID", f"--out {out}", expected="a name that ends in .nii or .nii.gz")
     if len(choices.suv_types) > 1:
         raise UsageError.of("OPTION_INVALID", "several --suv for one volume", expected="one --suv")
-    apart(out, [study])
+    for path in (out, sidecar_path_of(out)):
+        apart(path, read_with(study))
     sidecar = convert(existing(study), out, choices)
     MESSAGES.say(f"wrote {out} and {sidecar}")

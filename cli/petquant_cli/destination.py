@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from petquant.quantify import Background
 
-__all__ = ["apart", "background_of", "checked_format", "existing", "file_and_label", "put", "secret"]
+__all__ = [
+    "apart", "background_of", "checked_format", "existing", "file_and_label", "put", "read_with", "secret",
+]  # fmt: skip
 
 
 def existing(path: Path) -> Path:
@@ -150,6 +152,15 @@ def apart(out: Path | None, inputs: Iterable[Path | None]) -> None:
                 expected="a place of its own",
                 remedy="choose another name",
             )
+
+
+def read_with(study: Path) -> list[Path]:
+    """Return what is read of a study: its folder or file, and of a NIfTI image what lies beside it."""
+    if not study.is_file():
+        return [study]
+    from petquant.sidecar.pairs import companions
+
+    return [study, *companions(study)]
 
 
 def put(content: bytes, out: Path | None, *, stdout: TextIO) -> None:

@@ -142,10 +142,8 @@ def print_checked(checked: Sequence[CheckedSeries], record: Sequence[Mapping[str
     for series, entry in zip(checked, record, strict=True):
         what = f"SUV {entry['suv_type']}"
         verdict = f"{what} can be computed" if series.is_computable else f"{what} refused"
-        number = f" {series.series.number}" if series.series.number else ""
-        console.print(
-            f"Series{number} {series.series.uid} ({entry['n_files']} files): {verdict}", style="bold"
-        )
+        name = " ".join(filter(None, ("Series", series.series.number, series.series.uid)))
+        console.print(f"{escaped(name)} ({entry['n_files']} files): {verdict}", style="bold")
         conversion = entry["conversion"]
         if conversion is not None:
             _print_conversion(console, conversion)

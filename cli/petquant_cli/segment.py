@@ -27,7 +27,12 @@ PARTS = "Connected parts"
 
 @with_choices
 def run(
-    study: Annotated[Path, typer.Argument(help="Folder or file of the study, as messy as it is.")],
+    study: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder or file of the study, as messy as it is; or a NIfTI image with its side-car."
+        ),
+    ],
     *,
     choices: Choices,
     reading: Reading,
@@ -157,16 +162,17 @@ def run(
     from dataclasses import replace
 
     from petquant.delineation import Delineation
+    from petquant.dicom.archive import unpacked
     from petquant.export.regions import sidecar_of, write_segmentation
     from petquant.segment import Wanted, segment
-    from petquant_cli.destination import apart, background_of, existing, file_and_label
+    from petquant_cli.destination import apart, background_of, existing, file_and_label, read_with
     from petquant_cli.messages import MESSAGES
 
     beside = sidecar_of(out)
     file, label = (None, None) if within is None else file_and_label(within)
     named = None if background is None else background_of(background)
     for written in (out, beside):
-        apart(written, [study, file, labels, None if named is None else Path(named.path)])
+        apart(written, [*read_with(study), file, labels, None if named is None else Path(named.path)])
     given = {
         "--threshold": threshold,
         "--fraction": fraction,
@@ -208,10 +214,10 @@ def run(
         connectivity=connectivity,
         name=name or "lesion",
     )
-    found = segment(
-        existing(study), wanted, choices=replace(choices, allow_empty=allow_empty, reading=reading)
-    )
-    path, sidecar, of_form = write_segmentation(found, out, keeps_fractions=occupancy)
+    choices = replace(choices, allow_empty=allow_empty, reading=reading)
+    with unpacked(existing(study)) as folder:  # a SEG takes patient and study from the files
+        found = segment(folder, wanted, choices=choices)
+        path, sidecar, of_form = write_segmentation(found, out, keeps_fractions=occupancy)
     MESSAGES.caveats((*found.findings, *of_form))
     n = len(found.regions)
     MESSAGES.say(f"wrote {path} and {sidecar}: {n} region{'' if n == 1 else 's'}")

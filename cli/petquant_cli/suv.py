@@ -23,7 +23,12 @@ FORMATS = ("table", "csv", "tsv", "json")
 
 @with_choices
 def run(
-    study: Annotated[Path, typer.Argument(help="Folder or file of the study, as messy as it is.")],
+    study: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder or file of the study, as messy as it is; or a NIfTI image with its side-car."
+        ),
+    ],
     *,
     choices: Choices,
     reading: Reading,
@@ -81,12 +86,12 @@ def run(
 
     from petquant.export.record import Privacy
     from petquant.quantify import quantify
-    from petquant_cli.destination import apart, background_of, checked_format, existing, secret
+    from petquant_cli.destination import apart, background_of, checked_format, existing, read_with, secret
     from petquant_cli.messages import MESSAGES
 
     format_ = checked_format(format_, out, FORMATS)
     named = [background_of(text) for text in background or ()]
-    apart(out, [study, *roi, labels, manifest, pseudonym_key, *(Path(one.path) for one in named)])
+    apart(out, [*read_with(study), *roi, labels, manifest, pseudonym_key, *(Path(one.path) for one in named)])
     privacy = Privacy(
         with_identifiers=with_identifiers,
         has_hashed_uids=hash_uids,

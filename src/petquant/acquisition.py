@@ -6,15 +6,18 @@ decides what it is worth.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Generic, TypeVar
 
 from petquant.errors import Finding
 from petquant.instant import ClockTime, Instant
 
 __all__ = [
+    "Clock",
     "ClockTime",
+    "DoseUnit",
     "Frame",
     "Instant",
     "PetAcquisition",
@@ -24,6 +27,23 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+
+class Clock(StrEnum):
+    """What the times of an acquisition are times of."""
+
+    CALENDAR = "calendar"  # date and time
+    DAY = "day"  # clock times whose date nobody wrote down; the date in use is nominal
+    INTERVALS = "intervals"  # nothing but seconds between events; date and time in use are nominal
+
+
+class DoseUnit(StrEnum):
+    """What is known of the unit of a dose."""
+
+    CLASSIC = "classic"  # Bq by the standard, often MBq in practice
+    ENHANCED = "enhanced"  # MBq by the standard, Bq in some objects
+    STATED = "stated"  # written beside the number; the dose is in Bq
+    UNSTATED = "unstated"  # should stand beside the number and does not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +112,15 @@ class Written(Generic[T]):
 class Radiopharmaceutical:
     """One item of what was injected.
 
-    `dose` is the number as stored: whether it is Bq or MBq is decided by `petquant.suv`.
+    `dose` is the number as stored: whether it is Bq or MBq is decided by `petquant.suv`, unless its unit was
+    stated.
     """
 
     dose: Written[float]
     half_life_s: Written[float]
     injected_at: Written[Instant]
     injected_clock: Written[ClockTime]
+    dose_unit: DoseUnit = DoseUnit.CLASSIC
     name: Written[str] = field(default_factory=Written)
     nuclide_code: Written[str] = field(default_factory=Written)
     nuclide_meaning: Written[str] = field(default_factory=Written)
@@ -108,7 +130,7 @@ class Radiopharmaceutical:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """Timing of one image: a slice of a classic series.
+    """Timing of one image: a slice of a classic series, or a frame of a multi-frame image.
 
     Parameters
     ----------
@@ -120,12 +142,21 @@ class Frame:
         FrameReferenceTime in s, None when absent.
     decay_factor
         DecayFactor, None when absent.
+    reference_at
+        FrameReferenceDateTime of an Enhanced image: the time that the values of a frame hold for when they
+        are not decay-corrected; None when absent.
     """
 
     acquired_at: datetime | None = None
     duration_s: float | None = None
     reference_s: float | None = None
     decay_factor: float | None = None
+    reference_at: datetime | None = None
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it is known to which time values without decay correction belong."""
+        return self.reference_at is not None or (self.acquired_at is not None and self.duration_s is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,10 +194,19 @@ class PetAcquisition:
         ``corrected``, ``assumed``, ``absent`` or ``unknown``, with the words that say why.
     series_at
         Start of the series.
+    is_enhanced
+        Whether it is an Enhanced PET image, which must state its decay reference and whose series time says
+        nothing.
+    decay_corrected_to
+        The decay reference where the file states it outright.
     frames
         One a slice, in the order of the volume.
     utc_offset
         Of the scanner's clock, when it was written.
+    clock
+        What its times are times of; an injection written in one that is not of the calendar is an interval.
+    path
+        Of the file that is the whole series; messages then name it instead of the UID.
     private
         Vendor values.
     radiopharmaceuticals
@@ -195,7 +235,11 @@ class PetAcquisition:
     attenuation_words: str
     series_at: Written[Instant]
     frames: tuple[Frame, ...]
+    is_enhanced: bool = False
+    decay_corrected_to: Written[Instant] = field(default_factory=Written)
     utc_offset: timedelta | None = None
+    clock: Clock = Clock.CALENDAR
+    path: str = ""
     private: PrivateValues = field(default_factory=PrivateValues)
     radiopharmaceuticals: tuple[Radiopharmaceutical, ...] = ()
     voxel_volume_ml: float | None = None
@@ -203,3 +247,11 @@ class PetAcquisition:
     deidentification: tuple[tuple[str, str], ...] = ()
     findings: tuple[Finding, ...] = ()
     time_findings: tuple[Finding, ...] = ()
+
+    def located(self, finding: Finding) -> Finding:
+        """Return a finding with whose it is: the series, or the file."""
+        if finding.where or finding.path:
+            return finding
+        if self.path:
+            return replace(finding, path=self.path)
+        return replace(finding, where=f"series {self.series_uid}")

@@ -11,13 +11,14 @@ from dataclasses import replace
 
 from petquant.checked import CheckedSeries
 from petquant.dicom.archive import unpacked
-from petquant.dicom.index import Index, Series, index
+from petquant.dicom.index import Index, Series
 from petquant.dicom.select import select
 from petquant.dicom.tags import TAG
 from petquant.dicom.witness import confirm
-from petquant.errors import Refused, UnreadableInput
+from petquant.errors import Finding, Refused, UnreadableInput
 from petquant.quantify import study_refusals
-from petquant.study import Choices, judge
+from petquant.study import Choices, PetStudy, look, open_found
+from petquant.study.dicom import judge, source_of
 
 __all__ = ["check"]
 
@@ -45,7 +46,10 @@ def check(path: str | os.PathLike[str], choices: Choices | None = None) -> tuple
 
 def _check(path: str, choices: Choices) -> tuple[CheckedSeries, ...]:
     """Return the verdict on every PET series of a folder or file."""
-    found = index(path, follow_symlinks=choices.follow_symlinks)
+    found = look(path, choices)
+    if not isinstance(found, Index):
+        study = open_found(found, choices)
+        return (CheckedSeries(series=study.source, study=study, **_verdict(study, choices)),)
     pet = [series for series in found.series if series.modality == "PT"]
     if choices.study is not None or choices.series is not None or not pet:
         chosen = select(found, study=choices.study, series=choices.series, allow_nac=choices.allow_nac)
@@ -61,7 +65,12 @@ def _checked(series: Series, found: Index, choices: Choices) -> CheckedSeries:
         study = judge(found, selection, choices)
         confirm(study.stack.instances[0])
     except (Refused, UnreadableInput) as refusal:
-        return CheckedSeries(series=series, study=None, refusals=refusal.findings, caveats=())
+        return CheckedSeries(series=source_of(series), study=None, refusals=refusal.findings, caveats=())
+    return CheckedSeries(series=source_of(series), study=study, **_verdict(study, choices))
+
+
+def _verdict(study: PetStudy, choices: Choices) -> dict[str, tuple[Finding, ...]]:
+    """Return what forbids the SUV types asked for, and what else there is to say."""
     refusals = study_refusals(study, choices)
     caveats = tuple(f for f in (*study.findings, *study.conversion.findings) if f not in refusals)
-    return CheckedSeries(series=series, study=study, refusals=refusals, caveats=caveats)
+    return {"refusals": refusals, "caveats": caveats}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from petquant.dicom.index import Series
 from petquant.errors import Finding
 from petquant.study import PetStudy
+from petquant.study.source import Source
 
 __all__ = ["CheckedSeries"]
 
@@ -18,7 +18,7 @@ class CheckedSeries:
     Parameters
     ----------
     series
-        The series.
+        What is known of its files.
     study
         Its headers, judged; None when not even that was possible.
     refusals
@@ -27,7 +27,7 @@ class CheckedSeries:
         Every other finding.
     """
 
-    series: Series
+    series: Source
     study: PetStudy | None
     refusals: tuple[Finding, ...]
     caveats: tuple[Finding, ...]

@@ -1,7 +1,8 @@
 """A manifest locks a study: the SHA-256 of every file, so that a single changed bit is seen.
 
-It is the text that ``sha256sum`` writes and reads: hash, two blanks, path relative to the study. Where a name
-holds a line break or a backslash, it is escaped and a backslash begins the line.
+Of a NIfTI image the side-car and the table of participants that are read with it are locked as well. A
+manifest is the text that ``sha256sum`` writes and reads: hash, two blanks, path relative to the study. Where
+a name holds a line break or a backslash, it is escaped and a backslash begins the line.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ _ESCAPES = {_BACKSLASH: r"\\", "\n": r"\n", "\r": r"\r"}
 
 def lock(study: str | os.PathLike[str]) -> bytes:
     """Return the manifest of a study: one line a regular file, in the order of their paths.
+
+    Paths are relative to the study, or, of one file, to its folder.
 
     Raises
     ------
@@ -118,7 +121,9 @@ def _mismatch(problems: list[str], manifest: str) -> PetquantError:
 
 def _files(root: Path) -> list[Path]:
     if root.is_file():
-        return [root]
+        from petquant.sidecar.pairs import companions  # noqa: PLC0415 - not needed for a folder
+
+        return [root, *companions(root)]
     found = []
     for folder, _, names in os.walk(root):
         found += [Path(folder, name) for name in names]
@@ -126,7 +131,7 @@ def _files(root: Path) -> list[Path]:
 
 
 def _relative(path: Path, root: Path) -> str:
-    return path.name if path == root else path.relative_to(root).as_posix()
+    return Path(os.path.relpath(path, root.parent if root.is_file() else root)).as_posix()
 
 
 def _sha256(path: Path) -> str:

@@ -22,7 +22,7 @@ from petquant.tracers import TRACERS, tracer_by_name
 __all__ = ["DECAY_REFERENCES", "Overrides", "moment"]
 
 DECAY_REFERENCES = ("series", "acquisition", "private", "backcompute", "decayfactor")
-UNITS = ("BQML", "GML", "CM2ML", "CNTS", "CPS")
+UNITS = ("BQML", "GML", "CM2ML", "CNTS", "CPS", "SUV")
 SUV_TYPES = ("BW", "LBM", "LBMJAMES128", "LBMJANMA", "BSA", "IBW")
 
 _CLOCK = r"\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}:\d{2})?"
@@ -93,6 +93,8 @@ def _one_of(*words: str) -> _Rule:
 _POSITIVE = _Rule("a finite number above 0", lambda value: _is_number(value) and value > 0)
 _NOT_NEGATIVE = _Rule("a finite number, 0 or more", lambda value: _is_number(value) and value >= 0)
 _WITHIN_A_DAY = _Rule("seconds from -86400 to 86400", lambda value: _is_number(value) and abs(value) <= 86400)
+_MINUTES = _Rule("minutes from -60 to 100000", lambda value: _is_number(value) and -60 <= value <= 100_000)
+_YES = _Rule("given without a value", lambda value: value is True)
 _ORDINAL = _Rule(
     "a whole number from 1",
     lambda value: isinstance(value, int) and not isinstance(value, bool) and value > 0,
@@ -149,6 +151,16 @@ class Overrides:
     injection_time: str | None = _option(
         "--injection-time", "Clock time of the injection, HH:MM:SS.", rule=_CLOCK_TIME
     )
+    uptake_min: float | None = _option(
+        "--uptake-min",
+        "Minutes from injection to the start of the acquisition, or of the frame that is measured.",
+        rule=_MINUTES,
+    )
+    trust_sidecar_times: bool | None = _option(
+        "--trust-sidecar-times",
+        "Believe a side-car that says injection and static scan began at once.",
+        rule=_YES,
+    )
     clock_offset_s: float | None = _option(
         "--clock-offset-s",
         "Seconds to add to injection-side times (scanner clock minus dose-calibrator clock).",
@@ -164,7 +176,9 @@ class Overrides:
         "--tracer", "Expected tracer, such as FDG or Pentixafor; another is refused.", rule=_TRACER
     )
     units: str | None = _option(
-        "--units", "Units of the stored values, where the header has none: BQML ...", rule=_one_of(*UNITS)
+        "--units",
+        "Units of the stored values, where the file has none: BQML, SUV (as GML) ...",
+        rule=_one_of(*UNITS),
     )
     units_override: str | None = _option(
         "--units-override", "'cps-dcal': counts/s calibrated to Bq.", rule=_one_of("cps-dcal")
@@ -207,7 +221,13 @@ class Overrides:
         given = self.given()
         return [
             _invalid(option, f"given with {other}", "one of the two")
-            for option, other in (("--assay-mbq", "--dose-mbq"), ("--injection-time", "--injection-datetime"))
+            for option, other in (
+                ("--assay-mbq", "--dose-mbq"),
+                ("--injection-time", "--injection-datetime"),
+                ("--uptake-min", "--injection-time"),
+                ("--uptake-min", "--injection-datetime"),
+                ("--uptake-min", "--clock-offset-s"),
+            )
             if option in given and other in given
         ] + [
             _invalid(option, f"given without {other}", "both")

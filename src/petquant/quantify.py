@@ -155,7 +155,7 @@ def _suv(
         return volumes, (), None
     suv = scaled(native, bw)
     found = (*extreme_findings(suv, allow_extreme=choices.allow_extreme), *slice_findings(suv))
-    findings = tuple(replace(one, where=f"series {opened.series.uid}") for one in found)
+    findings = tuple(opened.acquisition.located(one) for one in found)
     weight_kg = opened.conversion.weight_kg
     if weight_kg is None or "SLICE_THICKNESS_MISSING" in flags_of(opened.findings):
         return volumes, findings, None

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pytest
 from petquant_phantoms import catalogue, pet_datasets, write_datasets, write_study
 
@@ -83,6 +85,8 @@ def own_data(tmp_path_factory) -> Path:
 
     write_datasets(pet_datasets(fdg, edit=strip), root / "deidentified_study")
 
+    _write_nifti(pet_datasets(fdg), root / "my_pet.nii.gz")
+
     def second(dataset, place):
         dataset.SeriesInstanceUID = "2.25.9"
         dataset.SeriesNumber = 9
@@ -100,6 +104,41 @@ def own_data(tmp_path_factory) -> Path:
     for built in (mine.root, other.root, iec.root, cylinder.root):
         shutil.rmtree(built)
     return root
+
+
+def _write_nifti(datasets, path: Path) -> None:
+    """Write a series as float32 NIfTI with the side-car that dcm2niix writes of anonymised data."""
+    slices = sorted(datasets, key=lambda ds: float(ds.ImagePositionPatient[2]))
+    (x, y, z), (dj, di) = slices[0].ImagePositionPatient, slices[0].PixelSpacing
+    dk = float(slices[1].ImagePositionPatient[2]) - float(z)
+    affine = np.diag([-float(di), -float(dj), dk, 1.0])  # LPS to RAS; the phantom lies along the axes
+    affine[:3, 3] = -float(x), -float(y), float(z)
+    bqml = [
+        np.frombuffer(ds.PixelData, "<i2").reshape(ds.Rows, ds.Columns) * float(ds.RescaleSlope)
+        for ds in slices
+    ]
+    image = np.stack(bqml).transpose(2, 1, 0).astype(np.float32)
+    nib.save(nib.Nifti1Image(image, affine), path)
+    nib.save(nib.Nifti1Image(image, affine), path.with_name("bare_bqml.nii"))
+    factor = 4.2043205e-4  # g/Bq: 68 kg, 240 MBq of 18F, 3750 s
+    nib.save(nib.Nifti1Image(image * np.float32(factor), affine), path.with_name("bare_suv.nii"))
+    sidecar = {
+        "Modality": "PT",
+        "TracerName": "FDG",
+        "TracerRadionuclide": "18Fluorine",
+        "InjectedRadioactivity": 240,
+        "InjectedRadioactivityUnits": "MBq",
+        "RadionuclideHalfLife": 6586.2,
+        "Units": "Bq/mL",
+        "DecayCorrection": "START",
+        "AttenuationCorrection": "measured,CT",
+        "DecayCorrectionFactor": [1.0095],
+        "FrameTimesStart": [0],
+        "FrameDuration": [180],
+        "SeriesTime": "10:14:30",
+        "AcquisitionTime": "10:14:30.000000",
+    }
+    path.with_name("my_pet.json").write_text(json.dumps(sidecar), encoding="utf-8")
 
 
 def _run(command: list[str] | str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -391,11 +391,16 @@ def test_bad_050_the_limits_of_the_dose_belong_to_the_readable_side(measured, te
     measured(edited("START", ("RadionuclideTotalDose", text)), times=350e6 / dose_bq, flags=flags)
 
 
-def test_bad_050_enhanced_pet_whose_dose_is_mbq_is_not_read_by_this_version(study_of, refused):
-    def edit(dataset, _index):
-        dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.130"
-
-    refused(study_of(edit=edit).dicom, code=4, because="SOP_CLASS_UNSUPPORTED")
+@pytest.mark.parametrize(("dose", "flags"), [(350.0, []), (350e6, ["DOSE_ENHANCED_IN_BQ"])])
+def test_bad_050_the_dose_of_enhanced_pet_is_mbq_and_bq_is_seen(
+    petquant, enhanced_pet, tmp_path, dose, flags
+):
+    scan = enhanced_pet.save(tmp_path / "scan", enhanced_pet.enhanced_pet(dose=dose))
+    roi = enhanced_pet.region(tmp_path / "roi.nii.gz")
+    result = petquant("suv", scan, "--roi", roi, "--format", "json")
+    assert result.code == 0, result.err
+    assert result.json["conversion"]["injected_activity_bq"] == 350e6
+    assert result.json["conversion"]["flags"] == flags
 
 
 # 51 to 53: the patient

@@ -60,7 +60,12 @@ def test_every_form_of_the_regions_gives_the_truth(name, tmp_path):
                 assert found.summary[column] is None
             else:
                 assert found.summary[column] == pytest.approx(truth[column], abs=tolerance), (form, column)
-        assert set(truth["flags"]) <= {finding.code for finding in found.findings}
+        codes = {finding.code for finding in found.findings}
+        assert set(truth["flags"]) <= codes
+        # every form names images, or frames of the image, that its phantom has; a CT is none of the PET
+        flagged = {row.roi_name for row in found.measurements if "ROI_REFERENCES_MISSING" in row.flags}
+        assert flagged == {row.roi_name for row in found.measurements if row.roi_name == "drawn on CT"}
+        assert ("ROI_REFERENCES_MISSING" in codes) is bool(flagged)
 
 
 @pytest.mark.parametrize("name", REFUSED)

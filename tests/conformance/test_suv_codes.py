@@ -352,10 +352,15 @@ def test_series_ambiguous(judge_files):
 def test_sop_class_unsupported(judge_files):
     datasets = pet_datasets(TINY)
     for dataset in datasets:
-        dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.130"
+        dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.20"  # Nuclear Medicine
     with pytest.raises(Refused) as refused:
         judge_files(datasets)
     assert codes_of(refused) == {"SOP_CLASS_UNSUPPORTED"}
+
+
+def test_dose_enhanced_in_bq(judge_files, enhanced_pet):
+    assert judge_files([enhanced_pet.enhanced_pet(dose=350e6)]).codes == {"DOSE_ENHANCED_IN_BQ"}
+    assert judge_files([enhanced_pet.enhanced_pet(dose=350.0)]).codes == set()
 
 
 def test_series_not_volume(judge_files):
@@ -489,11 +494,10 @@ SECTION_17 = {
 GRADES = {code: grade for grade, codes in SECTION_17.items() for code in codes.split()}
 
 # Codes of parts that petquant does not have: they come into its table with the part.
-NOT_YET = {
-    "DOSE_ENHANCED_IN_BQ": "Enhanced PET is refused as SOP_CLASS_UNSUPPORTED",
-}
+NOT_YET = {}
 
 PROVOKED_BY = {fault.code: "test_a_fault_is_met_where_it_matters_and_nowhere_else" for fault in FAULTS} | {
+    "DOSE_ENHANCED_IN_BQ": "test_dose_enhanced_in_bq",
     "NO_PET_SERIES": "test_no_pet_series",
     "SERIES_AMBIGUOUS": "test_series_ambiguous",
     "SOP_CLASS_UNSUPPORTED": "test_sop_class_unsupported",
@@ -581,6 +585,15 @@ def test_an_undecayed_series_takes_its_frame_duration_from_the_user(judge):
     definition = replace(TINY.in_dialect(decay="NONE"), edits=(("ActualFrameDuration", None),))
     assert judge(definition).refusals() == {"FRAME_DURATION_MISSING"}
     assert judge(definition, overrides={"frame_duration_s": 300.0}).error() <= EXACT
+
+
+def test_an_uptake_time_stands_in_for_a_missing_injection(judge):
+    def strip(dataset, _place):
+        item = dataset.RadiopharmaceuticalInformationSequence[0]
+        del item.RadiopharmaceuticalStartTime, item.RadiopharmaceuticalStartDateTime
+
+    assert judge(TINY, edit=strip).refusals() == {"INJ_TIME_MISSING"}
+    assert judge(TINY, edit=strip, overrides={"uptake_min": 60.0}).error() <= EXACT
 
 
 def test_counts_take_their_factor_from_the_user(judge):

@@ -16,6 +16,10 @@ import pytest
 from petquant_phantoms import TINY, pet_datasets
 from pydicom.dataelem import DataElement
 
+from petquant.overrides import Overrides
+from petquant.quantify import quantify
+from petquant.study import Choices
+
 EXACT = 1e-9
 
 
@@ -179,6 +183,25 @@ def test_a_series_stored_as_suv_is_not_converted_twice(number, judge_real):
     assert judged.refusals() == set()
     stored = pydicom.dcmread(judged.opened.stack.instances[0].path, stop_before_pixels=True)
     assert (stored.Units, stored.SUVType) == ("GML", "BW")
+
+
+@pytest.mark.parametrize(
+    ("number", "largest", "mean"),
+    [
+        ("001", 7.910674, 2.555134),
+        ("002", 21.675747, 7.369624),
+        ("003", 10.265304, 5.816285),
+        ("008", 6.501776, 3.083310),
+    ],
+)
+def test_a_bare_nifti_in_suv_gives_the_independent_values_of_the_sarcomas(number, largest, mean, real_path):
+    folder = real_path(f"sts_ibsi/STS_{number}/nifti")
+    choices = Choices(overrides=Overrides(units="suv"))
+    found = quantify(folder / "PET_image.nii.gz", [folder / "PET_mask.nii.gz"], choices=choices)
+    (row,) = found.measurements
+    # independent values of roi.md section 8, whose six decimals hold 2e-6
+    assert row.values["suv_max"] == pytest.approx(largest, rel=2e-6)
+    assert row.values["suv_mean"] == pytest.approx(mean, rel=2e-6)
 
 
 def test_the_stored_suv_of_sts_001_is_the_raw_series_times_its_factor(judge_real):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import get_args
 
 import numpy as np
 import pytest
 from petquant_phantoms import TINY, TRANSFER_SYNTAXES, Bed, write_text
+from petquant_phantoms.definition import PetObject
 from petquant_phantoms.dialects import DIALECTS
 
 from petquant.errors import PetquantError
@@ -105,11 +107,13 @@ def test_moving_every_clock_by_the_same_time_changes_nothing(state, judge):
         assert judge(moved).factors() / base == pytest.approx(1.0, rel=EXACT)
 
 
+@pytest.mark.parametrize("kind", get_args(PetObject))
 @pytest.mark.parametrize("transfer_syntax", [name for name in TRANSFER_SYNTAXES if name != "jpeg_2000"])
-def test_the_encoding_of_the_file_changes_no_factor(transfer_syntax, judge):
-    definition = TINY.in_dialect(vendor="ge", decay="NONE").with_header(beds=BEDS)
-    judged = judge(replace(definition, transfer_syntax=transfer_syntax))
-    assert np.array_equal(judged.factors(), judge(definition).factors())
+def test_the_encoding_of_the_file_changes_neither_factors_nor_values(transfer_syntax, kind, judge):
+    definition = TINY.in_dialect(vendor="ge", decay="NONE", object=kind).with_header(beds=BEDS)
+    judged, plain = judge(replace(definition, transfer_syntax=transfer_syntax)), judge(definition)
+    assert np.array_equal(judged.factors(), plain.factors())
+    assert np.array_equal(judged.opened.volume().values(), plain.opened.volume().values())
 
 
 @pytest.mark.parametrize("order", ["ascending", "descending", "shuffled"])

@@ -1,10 +1,12 @@
-"""Every classic way to write a phantom ends as its definition says: with the true factor, or its code."""
+"""Every way to write a phantom ends as its definition says: with the true factor, or its code."""
 # ruff: noqa: DTZ001  DICOM times carry no zone here
 
 from datetime import datetime
+from typing import get_args
 
 import pytest
 from petquant_phantoms import TINY, Bed
+from petquant_phantoms.definition import PetObject
 from petquant_phantoms.dialects import DIALECTS
 from petquant_phantoms.variants import combinations, header_variants
 
@@ -26,14 +28,19 @@ def assert_outcome(variant, judge):
         assert variant.expected in judged.refusals(), variant.name
 
 
+OBJECTS = get_args(PetObject)
+
+
+@pytest.mark.parametrize("kind", OBJECTS)
 @pytest.mark.parametrize("vendor", DIALECTS)
-def test_every_combination_of_a_vendor(vendor, judge):
-    axes = {"vendors": [vendor], "transfer_syntaxes": ["explicit"], "objects": ["classic"]}
+def test_every_combination_of_a_vendor(vendor, kind, judge):
+    axes = {"vendors": [vendor], "transfer_syntaxes": ["explicit"], "objects": [kind]}
     for variant in combinations(TWO_BEDS, **axes):
         assert_outcome(variant, judge)
 
 
+@pytest.mark.parametrize("kind", OBJECTS)
 @pytest.mark.parametrize("vendor", DIALECTS)
-def test_every_way_to_write_the_header_of_a_vendor(vendor, judge):
-    for variant in header_variants(TINY.in_dialect(vendor=vendor)):
+def test_every_way_to_write_the_header_of_a_vendor(vendor, kind, judge):
+    for variant in header_variants(TINY.in_dialect(vendor=vendor, object=kind)):
         assert_outcome(variant, judge)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+from petquant_phantoms import TINY
 from petquant_phantoms.definition import Definition
 from petquant_phantoms.encoding import write_file
+from petquant_phantoms.pet_objects import pet_objects
 from petquant_phantoms.pet_series import pet_datasets
 
 from petquant.dicom import jpeg_lossless
@@ -66,6 +69,18 @@ def test_both_processes_give_the_stored_numbers(option, packed, datasets):
     syntax = {pydicom.dcmread(path).file_meta.TransferSyntaxUID for path in folder.iterdir()}
     assert syntax == {jpeg_lossless.JPEG_LOSSLESS[1 if option == "+e1" else 0]}
     np.testing.assert_array_equal(volume_of(folder).stored, stored_of(datasets))
+
+
+@pytest.mark.parametrize("kind", ["enhanced", "legacy_converted"])
+def test_frames_of_a_multi_frame_image_give_the_stored_numbers(kind, packed):
+    (whole,) = pet_objects(replace(TINY, object=kind))
+    folder = packed([whole])
+    (path,) = folder.iterdir()
+    assert pydicom.dcmread(path).file_meta.TransferSyntaxUID in jpeg_lossless.JPEG_LOSSLESS
+    stored = np.frombuffer(whole.PixelData, "<i2").reshape(-1, whole.Rows, whole.Columns)
+    groups = whole.PerFrameFunctionalGroupsSequence
+    order = np.argsort([float(group.PlanePositionSequence[0].ImagePositionPatient[2]) for group in groups])
+    np.testing.assert_array_equal(volume_of(folder).stored, stored[order])
 
 
 @pytest.mark.parametrize("kind", ["<u2", "<i2"])

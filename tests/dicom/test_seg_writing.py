@@ -39,6 +39,8 @@ SERIES = {
     "feet first": catalogue.load("feet_first_supine"),
     "non-square": catalogue.load("non_square"),
     "uneven": UNEVEN,
+    "enhanced": replace(TINY, object="enhanced", instance_order="shuffled"),
+    "legacy converted": replace(TINY, object="legacy_converted"),
 }
 
 
@@ -127,10 +129,13 @@ def test_highdicom_reads_the_same_voxels_of_every_image(study, written):
     _, opened = study
     path, rois = written()
     seg = highdicom.seg.segread(path)
-    uids = [
-        pydicom.dcmread(one.path, stop_before_pixels=True).SOPInstanceUID for one in opened.stack.instances
-    ]
-    found = seg.get_pixels_by_source_instance(uids, assert_missing_frames_are_empty=True)
+    images = opened.stack.instances
+    uids = [pydicom.dcmread(one.path, stop_before_pixels=True).SOPInstanceUID for one in images]
+    if len(set(uids)) == 1:
+        frames = [one.frame for one in images]
+        found = seg.get_pixels_by_source_frame(uids[0], frames, assert_missing_frames_are_empty=True)
+    else:
+        found = seg.get_pixels_by_source_instance(uids, assert_missing_frames_are_empty=True)
     np.testing.assert_array_equal(np.moveaxis(found, -1, 0), masks_of(opened.grid, rois))
 
 
@@ -184,6 +189,45 @@ def test_only_slices_with_voxels_are_written(tiny):
     source = frame.DerivationImageSequence[0].SourceImageSequence[0]
     fourth = sorted(pet_datasets(TINY), key=lambda ds: float(ds.ImagePositionPatient[2]))[3]
     assert source.ReferencedSOPInstanceUID == fourth.SOPInstanceUID
+
+
+def test_of_several_enhanced_files_each_is_named_once_and_with_its_frames(enhanced_pet, tmp_path):
+    e = enhanced_pet
+    planes = e.positions(4)
+    lower, upper = (
+        e.enhanced_pet(e.STORED[half], at=planes[half], number=n)
+        for n, half in enumerate((slice(2), slice(2, 4)), start=1)
+    )
+    opened = open_study(e.save(tmp_path / "scan", upper, lower), Choices())
+    column = np.arange(4) * opened.grid.shape[1] * opened.grid.shape[2]  # one voxel of every slice
+    rois = [Roi(roi_id="1", name="column", voxels=column)]
+    path = tmp_path / "seg.dcm"
+    path.write_bytes(seg_bytes(opened.stack, rois, grid=opened.grid, algorithm=METHOD))
+    seg = pydicom.dcmread(path)
+    (series,) = seg.ReferencedSeriesSequence
+    uids = [lower.SOPInstanceUID, upper.SOPInstanceUID]
+    for sequence in (series.ReferencedInstanceSequence, seg.SourceImageSequence):
+        assert [item.ReferencedSOPInstanceUID for item in sequence] == uids
+        assert {item.ReferencedSOPClassUID for item in sequence} == {e.ENHANCED}
+    named = {}
+    for group in seg.PerFrameFunctionalGroupsSequence:
+        (source,) = group.DerivationImageSequence[0].SourceImageSequence
+        z_mm = float(group.PlanePositionSequence[0].ImagePositionPatient[2])
+        named[z_mm] = (source.ReferencedSOPInstanceUID, int(source.ReferencedFrameNumber))
+    assert named == {0: (uids[0], 1), 3: (uids[0], 2), 6: (uids[1], 1), 9: (uids[1], 2)}
+    found = read_seg(path, onto=opened.grid, pet=opened.facts)
+    assert found.findings == ()
+    np.testing.assert_array_equal(found.rois[0].voxels, column)
+
+
+def test_another_time_frame_of_the_same_voxels_is_another_seg(tmp_path):
+    dynamic = write_study(replace(TINY, time_frames=(1.0, 0.5)), tmp_path / "study").dicom
+    uids = set()
+    for number in (1, 2):
+        opened = open_study(dynamic, Choices(frame=number))
+        content = seg_bytes(opened.stack, regions(opened.grid), grid=opened.grid, algorithm=METHOD)
+        uids.add(pydicom.dcmread(pydicom.filebase.DicomBytesIO(content)).SOPInstanceUID)
+    assert len(uids) == 2
 
 
 def test_bits_of_frames_that_fill_no_whole_byte_follow_each_other(tmp_path):

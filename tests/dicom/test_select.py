@@ -116,11 +116,11 @@ def test_without_pet_what_is_there_is_listed(tmp_path):
     assert "CT 8" in str(error)
 
 
-def test_enhanced_pet_is_named_as_unread(tmp_path):
-    enhanced = another(SOPClassUID="1.2.840.10008.5.1.4.1.1.130")
-    error = refusal(put(tmp_path, enhanced[:1]))
+def test_an_image_of_another_class_is_named_as_unread(tmp_path):
+    other = another(SOPClassUID="1.2.840.10008.5.1.4.1.1.20")  # Nuclear Medicine
+    error = refusal(put(tmp_path, other[:1]))
     assert error.findings[0].code == "SOP_CLASS_UNSUPPORTED"
-    assert "1.2.840.10008.5.1.4.1.1.130" in str(error)
+    assert "1.2.840.10008.5.1.4.1.1.20" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from petquant.dicom.consistency import file_words
 from petquant.dicom.elements import Damage, Window
 from petquant.dicom.inflation import inflated
 from petquant.dicom.limits import DEFAULT_LIMITS, Limits
@@ -59,7 +60,8 @@ def read_volume(
     UnreadableInput
         When a file is truncated, or its pixels are in a form that is not read for certain.
     Refused
-        When a file is not the one that was scanned, or unsigned pixels jump like signed ones.
+        When a file is not the one that was scanned, unsigned pixels jump like signed ones, or a stored number
+        lies outside the range that its slope holds for.
     """
     if stack.grid is None:
         raise ValueError("a stack without a grid has no volume")
@@ -74,9 +76,10 @@ def read_volume(
     spare = np.empty((nj, ni), form.dtype)
     totals = np.empty((3, nk), np.float64)
     suspects = []
+    inflated_file = _InflatedFile(limits)
     for k, instance in enumerate(stack.instances):
         pixels = stored[k] if is_loaded[k] and window is None else spare
-        _read_slice(instance, form, pixels, limits)
+        _read_slice(instance, form, pixels, inflated_file)
         if is_loaded[k] and window is not None:
             stored[k] = spare[part]
         totals[:, k] = _total(pixels), pixels.min(), pixels.max()
@@ -84,6 +87,7 @@ def read_volume(
             suspects.append(instance)
     if suspects:
         raise Refused.because(_sign_finding(suspects))
+    _require_mapped(stack.instances, totals[1], totals[2])
     return Volume(
         grid=stack.grid,
         unit=unit,
@@ -105,7 +109,7 @@ def verify_unchanged(instances: Sequence[Instance]) -> None:
         When a file was changed or removed during the run.
     """
     changed = []
-    for instance in instances:
+    for instance in {instance.path: instance for instance in instances}.values():
         try:
             status = os.stat(instance.path)  # noqa: PTH116 - thousands of files
         except OSError as error:
@@ -117,8 +121,10 @@ def verify_unchanged(instances: Sequence[Instance]) -> None:
         raise Refused.because(*changed[:20])
 
 
-def _read_slice(instance: Instance, form: PixelFormat, pixels: NDArray[np.generic], limits: Limits) -> None:
-    """Fill `pixels` (nj, ni) with the stored numbers of one file."""
+def _read_slice(
+    instance: Instance, form: PixelFormat, pixels: NDArray[np.generic], inflated_file: _InflatedFile
+) -> None:
+    """Fill `pixels` (nj, ni) with the stored numbers of one file, or of one frame of it."""
     form.require(instance, pixels.nbytes)
     if is_encapsulated(instance.transfer_syntax):
         pixels[...] = unpacked(instance, pixels.shape, form)
@@ -132,7 +138,7 @@ def _read_slice(instance: Instance, form: PixelFormat, pixels: NDArray[np.generi
                 raise Refused.because(_changed(instance, "changed since it was scanned"))
             raw = memoryview(pixels).cast("B")  # type: ignore[arg-type]
             if instance.transfer_syntax == DEFLATED:
-                raw[:] = _deflated_pixels(descriptor, instance, len(raw), limits)
+                raw[:] = inflated_file.pixels(descriptor, instance, len(raw))
             elif pread_into(descriptor, raw, instance.pixel_offset) != len(raw):
                 raise UnreadableInput.of(
                     "FILE_TRUNCATED",
@@ -148,14 +154,55 @@ def _read_slice(instance: Instance, form: PixelFormat, pixels: NDArray[np.generi
     form.bring_to_range(pixels)
 
 
-def _deflated_pixels(descriptor: int, instance: Instance, n: int, limits: Limits) -> bytes:
-    first = pread(descriptor, 8_192, 0)
-    window = Window(instance.size, first, lambda offset, length: pread(descriptor, length, offset))
-    try:
-        whole = inflated(window, read_meta(window).end, limits)
-    except Damage as damage:
-        raise damage.error.of(damage.finding.code, damage.finding.found, path=instance.path) from damage
-    return whole[instance.pixel_offset : instance.pixel_offset + n]
+class _InflatedFile:
+    """The file that was inflated last; the frames of one are asked for one after the other."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._path = ""
+        self._content = b""
+
+    def pixels(self, descriptor: int, instance: Instance, n: int) -> bytes:
+        """Return n bytes of pixels.
+
+        Raises
+        ------
+        UnreadableInput, LimitReached
+            When the stream is broken, or inflates beyond the limits.
+        """
+        if instance.path != self._path:
+            self._content = self._inflated(descriptor, instance)
+            self._path = instance.path
+        return self._content[instance.pixel_offset : instance.pixel_offset + n]
+
+    def _inflated(self, descriptor: int, instance: Instance) -> bytes:
+        first = pread(descriptor, 8_192, 0)
+        window = Window(instance.size, first, lambda offset, length: pread(descriptor, length, offset))
+        try:
+            return inflated(window, read_meta(window).end, self._limits)
+        except Damage as damage:
+            raise damage.error.of(damage.finding.code, damage.finding.found, path=instance.path) from damage
+
+
+def _require_mapped(
+    instances: Sequence[Instance], smallest: NDArray[np.float64], largest: NDArray[np.float64]
+) -> None:
+    """Raise when a stored number lies outside the range that the mapping of its frame holds for."""
+    mapped = np.array([instance.mapped for instance in instances])
+    outside = np.flatnonzero((smallest < mapped[:, 0]) | (largest > mapped[:, 1]))
+    if not outside.size:
+        return
+    k = int(outside[0])
+    first, last = mapped[k]
+    raise Refused.of(
+        "STORED_VALUE_UNMAPPED",
+        f"stored numbers from {smallest[k]:g} to {largest[k]:g} in {file_words(instances[k])}, and in "
+        f"{outside.size} frames in all",
+        expected=f"numbers from {first:g} to {last:g}, for which the real world value mapping holds",
+        remedy="export again",
+        keyword="RealWorldValueMappingSequence",
+        tag="(0040,9096)",
+    )
 
 
 def _total(pixels: NDArray[np.generic]) -> float:

@@ -6,9 +6,10 @@ import re
 from enum import StrEnum
 from typing import Final
 
+from petquant.dicom.pet_classes import is_enhanced
 from petquant.dicom.scan import Instance
 from petquant.dicom.series import Series
-from petquant.dicom.tags import TAG, tag_words
+from petquant.dicom.tags import TAG
 
 __all__ = ["Attenuation", "attenuation_of"]
 
@@ -35,8 +36,12 @@ def attenuation_of(series: Series) -> tuple[Attenuation, str]:
     """Return the state of the whole series, which is that of its worst slice, and the evidence in words."""
     seen: dict[tuple[bytes, ...], tuple[Attenuation, str]] = {}
     tags = tuple(
-        TAG[keyword] for keyword in ("CorrectedImage", "AttenuationCorrectionMethod", "SeriesDescription")
-    )
+        TAG[keyword]
+        for keyword in (
+            "SOPClassUID", "CorrectedImage", "AttenuationCorrected", "AttenuationCorrectionMethod",
+            "SeriesDescription",
+        )
+    )  # fmt: skip
     for instance in series.instances:
         key = tuple(instance.values.get(tag, b"") for tag in tags)
         if key not in seen:
@@ -45,6 +50,10 @@ def attenuation_of(series: Series) -> tuple[Attenuation, str]:
 
 
 def _state(instance: Instance) -> tuple[Attenuation, str]:
+    if is_enhanced(instance):
+        is_corrected = instance.words(TAG["CorrectedImage"]).upper() == "YES"
+        state = Attenuation.CORRECTED if is_corrected else Attenuation.ABSENT
+        return state, _words(instance, "CorrectedImage")
     corrections = [word.upper() for word in instance.texts(TAG["CorrectedImage"])]
     if corrections:
         state = Attenuation.CORRECTED if "ATTN" in corrections else Attenuation.ABSENT
@@ -62,4 +71,5 @@ def _state(instance: Instance) -> tuple[Attenuation, str]:
 
 
 def _words(instance: Instance, keyword: str) -> str:
-    return f"{keyword} {tag_words(TAG[keyword])} = {instance.text(TAG[keyword])}"
+    name, tag = instance.name(TAG[keyword])
+    return f"{name} {tag} = {instance.words(TAG[keyword]) or 'absent'}"

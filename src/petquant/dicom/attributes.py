@@ -7,15 +7,34 @@ which no byte can break.
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from petquant.dicom.elements import EXPLICIT, IMPLICIT, UNDEFINED, Damage, Window
 from petquant.dicom.limits import DEFAULT_LIMITS
 from petquant.dicom.nesting import ITEM, ITEM_END, value_end
+from petquant.dicom.tags import KEYWORD, tag_words
 
-__all__ = ["Attributes"]
+__all__ = ["Attributes", "Origin"]
 
 _PADDING = b" \0\t\r\n"
+
+
+class Origin(NamedTuple):
+    """Where a value was read, when it is kept under another tag.
+
+    Attributes
+    ----------
+    keyword, tag
+        Of the attribute that states it.
+    text
+        What stands there.
+    """
+
+    keyword: str
+    tag: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +47,25 @@ class Attributes:
         Value bytes by tag (``gggg << 16 | eeee``), little endian, padding kept.
     is_implicit
         Whether sequences among them are in implicit VR.
+    origins
+        By tag, of values that were brought there from another attribute.
     """
 
     values: dict[int, bytes]
     is_implicit: bool = False
+    origins: Mapping[int, Origin] | None = None
+
+    def name(self, tag: int) -> tuple[str, str]:
+        """Return keyword and ``(gggg,eeee)`` of the attribute that the value of `tag` was read from."""
+        origin = None if self.origins is None else self.origins.get(tag)
+        if origin is None:
+            return KEYWORD.get(tag, ""), tag_words(tag)
+        return origin.keyword, tag_words(origin.tag)
+
+    def words(self, tag: int) -> str:
+        """Return the value as it stands where it was read."""
+        origin = None if self.origins is None else self.origins.get(tag)
+        return self.text(tag) if origin is None else origin.text
 
     def text(self, tag: int) -> str:
         """Return the value as stripped text, "" when it is absent."""
@@ -60,6 +94,19 @@ class Attributes:
         """Return the number of a US; None when it is absent or not of two bytes."""
         value = self.values.get(tag, b"")
         return int(struct.unpack("<H", value)[0]) if len(value) == 2 else None
+
+    def real(self, tag: int) -> float | None:
+        """Return the number of an FD, which may be nan or infinite; None when it is absent.
+
+        Raises
+        ------
+        ValueError
+            When it is not of eight bytes.
+        """
+        value = self.values.get(tag, b"")
+        if len(value) not in {0, 8}:
+            raise ValueError(f"{tag_words(tag)} of {len(value)} bytes is no double")
+        return float(struct.unpack("<d", value)[0]) if value else None
 
     def items(self, tag: int) -> list[Attributes]:
         """Return the items of a sequence, with all their elements; [] when absent.

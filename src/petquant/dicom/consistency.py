@@ -12,10 +12,11 @@ from petquant.dicom.scan import Instance
 from petquant.dicom.tags import TAG, VR, tag_words
 from petquant.errors import Finding
 
-__all__ = ["mixed_values", "not_finite", "place_words"]
+__all__ = ["file_words", "mixed_values", "not_finite", "place_words", "unit_words"]
 
 # Attributes of a volume as a whole; those of the acquisition are the header's business.
 _SAME: Final = (
+    "SOPClassUID",
     "Rows",
     "Columns",
     "PixelSpacing",
@@ -139,16 +140,17 @@ def not_finite(instances: Sequence[Instance], where: str) -> tuple[Finding, ...]
         checked: dict[bytes, bool] = {}
         wrong = [instance for instance in instances if not _is_finite(instance, tag, checked)]
         if wrong:
-            others = f" (and {len(wrong) - 1} more files)" if len(wrong) > 1 else ""
+            others = f" (and {len(wrong) - 1} more {unit_words(wrong)})" if len(wrong) > 1 else ""
+            name, words = wrong[0].name(tag)
             findings.append(
                 Finding(
                     code="VALUE_NOT_FINITE",
-                    found=f"{keyword} {tag_words(tag)} = {wrong[0].text(tag)!r} in {wrong[0].path}{others}",
+                    found=f"{name} {words} = {wrong[0].words(tag)!r} in {file_words(wrong[0])}{others}",
                     expected="finite numbers",
                     remedy="export the file again",
                     where=where,
-                    keyword=keyword,
-                    tag=tag_words(tag),
+                    keyword=name,
+                    tag=words,
                 )
             )
     return tuple(findings)
@@ -167,5 +169,15 @@ def _is_finite(instance: Instance, tag: int, checked: dict[bytes, bool]) -> bool
 
 
 def place_words(instance: Instance) -> str:
-    """Return which slice it is, for a person: InstanceNumber and path."""
-    return f"instance {instance.text(TAG['InstanceNumber']) or 'without number'}, {instance.path}"
+    """Return which slice it is, for a person: InstanceNumber, frame and path."""
+    return f"instance {instance.text(TAG['InstanceNumber']) or 'without number'}, {file_words(instance)}"
+
+
+def file_words(instance: Instance) -> str:
+    """Return where a header was read: the path, and which frame of it."""
+    return f"frame {instance.frame} of {instance.path}" if instance.frame else instance.path
+
+
+def unit_words(instances: Sequence[Instance]) -> str:
+    """Return what instances are: files, or frames of files."""
+    return "frames" if instances[0].frame else "files"

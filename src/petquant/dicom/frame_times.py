@@ -53,8 +53,12 @@ def frames_of(
             series_day,
             utc_offset,
         )
-        if problem is not None:
-            seen[problem] += 1
+        reference_at, other_problem = _stamped(
+            "FrameReferenceDateTime", attributes.text(TAG["FrameReferenceDateTime"]), utc_offset
+        )
+        for one in (problem, other_problem):
+            if one is not None:
+                seen[one] += 1
         duration, reference = numbers["ActualFrameDuration"], numbers["FrameReferenceTime"]
         frames.append(
             Frame(
@@ -62,10 +66,12 @@ def frames_of(
                 duration_s=duration / 1000.0 if duration is not None and duration >= 1 else None,  # IS, in ms
                 reference_s=None if reference is None else reference / 1000.0,
                 decay_factor=numbers["DecayFactor"],
+                reference_at=None if reference_at is None else reference_at.at,
             )
         )
-    findings = [_about(code, keyword, text, n) for (code, keyword, text), n in seen.items()]
-    return tuple(frames), (*findings, *_partial(frames))
+    first = instances[0]
+    findings = [_about(code, first, keyword, text, n) for (code, keyword, text), n in seen.items()]
+    return tuple(frames), (*findings, *_partial(frames, first))
 
 
 @lru_cache(maxsize=4096)
@@ -79,7 +85,7 @@ def _acquired(
     keyword, text = ("AcquisitionTime", f"{day} {clock}".strip()) if clock else ("AcquisitionDateTime", stamp)
     try:
         if not clock:
-            return _on_scanner_clock(parse_instant(stamp), utc_offset) if stamp else (None, None)
+            return _stamped(keyword, stamp, utc_offset)
         dated = parse_date(day) if day else series_day
         if dated is None:
             return None, None
@@ -91,22 +97,36 @@ def _acquired(
     return started, ("TIME_ROLLED_OVER", keyword, text) if is_rolled_over(clock) else None
 
 
+@lru_cache(maxsize=4096)
+def _stamped(
+    keyword: str, text: str, utc_offset: timedelta | None
+) -> tuple[Instant | None, tuple[str, str, str] | None]:
+    """Return the instant of a DT, or code, keyword and text of what is wrong with it."""
+    if not text:
+        return None, None
+    try:
+        stamp = parse_instant(text)
+    except (ValueError, OverflowError):
+        return None, ("TIME_UNPARSABLE", keyword, text)
+    return _on_scanner_clock(stamp, keyword, utc_offset)
+
+
 def _on_scanner_clock(
-    stamp: Instant, utc_offset: timedelta | None
+    stamp: Instant, keyword: str, utc_offset: timedelta | None
 ) -> tuple[Instant, tuple[str, str, str] | None]:
     if stamp.utc_offset is None or stamp.utc_offset == utc_offset:
         return stamp, None
     words = f"{stamp.at} with its own offset from UTC"
     if utc_offset is None:
-        return stamp, ("TIMEZONE_ONE_SIDED", "AcquisitionDateTime", words)
+        return stamp, ("TIMEZONE_ONE_SIDED", keyword, words)
     return Instant(stamp.at + utc_offset - stamp.utc_offset, utc_offset), (
         "TIMEZONE_APPLIED",
-        "AcquisitionDateTime",
+        keyword,
         words,
     )
 
 
-def _about(code: str, keyword: str, text: str, n: int) -> Finding:
+def _about(code: str, first: Attributes, keyword: str, text: str, n: int) -> Finding:
     expected, remedy = {
         "VALUE_NOT_FINITE": ("a finite number", NUMBERS.get(keyword, AGAIN)),
         "TIME_UNPARSABLE": ("a date and time", "give --decay-reference, or export the series again"),
@@ -120,23 +140,25 @@ def _about(code: str, keyword: str, text: str, n: int) -> Finding:
         found=f"{text or 'missing'} on {n} slices",
         expected=expected,
         remedy=remedy,
-        keyword=keyword,
-        tag=tag_words(TAG[keyword]),
+        keyword=first.name(TAG[keyword])[0],
+        tag=first.name(TAG[keyword])[1],
     )
 
 
-def _partial(frames: Sequence[Frame]) -> tuple[Finding, ...]:
-    without = sum(frame.acquired_at is None for frame in frames)
+def _partial(frames: Sequence[Frame], first: Attributes) -> tuple[Finding, ...]:
+    without = sum(frame.acquired_at is None and frame.reference_at is None for frame in frames)
     if not 0 < without < len(frames):
         return ()
+    is_stamped = TAG["AcquisitionDateTime"] in (first.origins or {})
+    keyword, tag = first.name(TAG["AcquisitionDateTime" if is_stamped else "AcquisitionTime"])
     return (
         Finding(
             code="MIXED_VALUES",
             found=f"missing on {without} of {len(frames)} slices",
             expected="an acquisition time on every slice or on none",
             remedy=AGAIN,
-            keyword="AcquisitionTime",
-            tag=tag_words(TAG["AcquisitionTime"]),
+            keyword=keyword,
+            tag=tag,
         ),
     )
 

@@ -19,7 +19,7 @@ __all__ = ["one_frame"]
 
 _SAME_PLACE_MM: Final = 0.01
 
-_Time = tuple[str, float, float, float, int]  # date, clock, frame reference, trigger, place in ImageIndex
+_Time = tuple[str, float, float, float, float, int]  # date, clock, reference, trigger, index, ImageIndex
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class _Frame:
         start = (
             first.text(TAG["AcquisitionTime"]) or first.text(TAG["AcquisitionDateTime"]) or "unknown start"
         )
-        duration = first.text(TAG["ActualFrameDuration"]) or "unknown"
+        duration = first.text(TAG["ActualFrameDuration"]).removesuffix(".0") or "unknown"
         trigger = first.text(TAG["TriggerTime"])
         gate = f", trigger {trigger} ms" if trigger else ""
         return f"{number} ({start}, {duration} ms{gate}, {len(self.instances)} slices)"
@@ -127,6 +127,7 @@ def _time(instance: Instance) -> _Time:
         _number(instance.text(TAG["AcquisitionTime"]).replace(":", "")),
         _number(instance.text(TAG["FrameReferenceTime"])),
         _number(instance.text(TAG["TriggerTime"])),
+        _number(instance.text(TAG["TemporalPositionIndex"])),
         _place_in_index(instance),
     )
 

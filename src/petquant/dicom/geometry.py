@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from petquant.dicom.consistency import place_words
+from petquant.dicom.consistency import file_words, place_words, unit_words
 from petquant.dicom.scan import Instance
 from petquant.dicom.tags import TAG, tag_words
 from petquant.errors import Finding
@@ -214,10 +214,10 @@ def _missing(instance: Instance, keyword: str, expected: str, where: str, n: int
     tag = TAG[keyword]
     text = instance.text(tag) if keyword not in {"Rows", "Columns"} else str(instance.integer(tag) or "")
     value = repr(text) if text else "absent"
-    others = f" (and {n - 1} more files)" if n > 1 else ""
+    others = f" (and {n - 1} more {unit_words([instance])})" if n > 1 else ""
     return Finding(
         code="GEOMETRY_MISSING",
-        found=f"{keyword} {tag_words(tag)} is {value} in {instance.path}{others}",
+        found=f"{keyword} {tag_words(tag)} is {value} in {file_words(instance)}{others}",
         expected=expected,
         remedy="export again",
         where=where,

@@ -7,14 +7,23 @@ durations, decay factors) become frames in the order of the volume.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from petquant.acquisition import Instant, PetAcquisition, Written
+from petquant.acquisition import DoseUnit, Instant, PetAcquisition, Written
 from petquant.dicom.attributes import Attributes
-from petquant.dicom.datetimes import instant, is_rolled_over, parse_clock, parse_date, parse_offset
+from petquant.dicom.datetimes import (
+    instant,
+    is_rolled_over,
+    parse_clock,
+    parse_date,
+    parse_instant,
+    parse_offset,
+)
 from petquant.dicom.frame_times import frames_of, rolled_over
 from petquant.dicom.one_per_series import differing_values
+from petquant.dicom.pet_classes import is_enhanced
 from petquant.dicom.private import private_values
 from petquant.dicom.radiopharmaceutical import ITEM, items_of, radiopharmaceuticals
 from petquant.dicom.tags import TAG, tag_words
@@ -62,6 +71,16 @@ def read_acquisition(
         utc_offset=utc_offset,
     )
     corrections = first.texts(TAG["CorrectedImage"])
+    corrected_by, corrected_tag = first.name(TAG["CorrectedImage"])
+    enhanced = is_enhanced(first)
+    decay_corrected_to: Written[Instant] = _decay_corrected_to(first, utc_offset) if enhanced else Written()
+    items = radiopharmaceuticals(first, utc_offset)
+    if enhanced:  # the injection has a date and time there, and no other attribute (suv.md section 13)
+        items = tuple(replace(item, injected_clock=Written(), dose_unit=DoseUnit.ENHANCED) for item in items)
+        # the factors of Philips are of classic images (suv.md section 3); a mapping says what its values are
+        private = replace(
+            private, injected_at=Written(), suv_scale_factor=Written(), activity_scale_factor=Written()
+        )
 
     def text(keyword: str) -> Written[str]:
         return text_written(first, keyword, TAG[keyword])
@@ -78,17 +97,19 @@ def read_acquisition(
         decay_correction=text("DecayCorrection"),
         corrections=Written(
             value=tuple(term.upper() for term in corrections) or None,
-            text=first.text(TAG["CorrectedImage"]),
-            keyword="CorrectedImage",
-            tag=tag_words(TAG["CorrectedImage"]),
+            text=first.words(TAG["CorrectedImage"]),
+            keyword=corrected_by,
+            tag=corrected_tag,
         ),
         attenuation=attenuation[0],
         attenuation_words=attenuation[1],
         series_at=series_at,
+        is_enhanced=enhanced,
+        decay_corrected_to=decay_corrected_to,
         frames=frames,
         utc_offset=utc_offset,
         private=private,
-        radiopharmaceuticals=radiopharmaceuticals(first, utc_offset),
+        radiopharmaceuticals=items,
         voxel_volume_ml=voxel_volume_ml,
         reconstruction=first.text(TAG["ReconstructionMethod"]),
         deidentification=tuple(
@@ -97,7 +118,11 @@ def read_acquisition(
             if first.text(TAG[keyword])
         ),
         findings=(*differing_values(instances, vendor), *private_findings),
-        time_findings=(*offset_findings, *_series_findings(first, series_at), *frame_findings),
+        time_findings=(
+            *offset_findings,
+            *_series_findings(first, decay_corrected_to if enhanced else series_at),
+            *frame_findings,
+        ),
     )
 
 
@@ -136,12 +161,27 @@ def _series_at(first: Attributes, utc_offset: timedelta | None) -> Written[Insta
     )
 
 
-def _series_findings(first: Attributes, series_at: Written[Instant]) -> tuple[Finding, ...]:
-    """Return findings about series and injection times: what cannot be read, hour 24, second 60."""
+def _decay_corrected_to(first: Attributes, utc_offset: timedelta | None) -> Written[Instant]:
+    return time_written(
+        first.text(TAG["DecayCorrectionDateTime"]),
+        lambda text: parse_instant(text, utc_offset=utc_offset),
+        keyword="DecayCorrectionDateTime",
+        tag=TAG["DecayCorrectionDateTime"],
+    )
+
+
+def _series_findings(first: Attributes, reference_at: Written[Instant]) -> tuple[Finding, ...]:
+    """Return findings about reference and injection times: what cannot be read, hour 24, second 60.
+
+    Parameters
+    ----------
+    reference_at
+        SeriesTime; of an Enhanced image DecayCorrectionDateTime.
+    """
     findings = []
-    if series_at.defect:
-        findings.append(_unparsable(series_at, "a date and time", "give --decay-reference"))
-    written = [(first.text(TAG["SeriesTime"]), "SeriesTime", TAG["SeriesTime"])]
+    if reference_at.defect:
+        findings.append(_unparsable(reference_at, "a date and time", "give --decay-reference"))
+    written = [(first.text(TAG[reference_at.keyword]), reference_at.keyword, TAG[reference_at.keyword])]
     written += [
         (item.text(ITEM[keyword]), keyword, ITEM[keyword])
         for item in items_of(first)[:1]

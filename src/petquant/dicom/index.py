@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from petquant.dicom.folder import LINK_OUT, Folder, look_into
 from petquant.dicom.habit import Habits
 from petquant.dicom.limits import DEFAULT_LIMITS, Limits
+from petquant.dicom.multi_frame import frames_of
 from petquant.dicom.scan import Instance, scan_or_damage
 from petquant.dicom.series import Series, merged, series_of
 from petquant.dicom.strays import CONTAINERS, FORMATS, kind_of
@@ -71,13 +72,14 @@ def index(
     series_tag, study_tag = TAG["SeriesInstanceUID"], TAG["StudyInstanceUID"]
     for file in folder.files:
         try:
-            instance = scan_or_damage(file, limits, habits)
+            frames = _opened(file, limits, habits)
         except (UnreadableInput, LimitReached) as error:
             errors.append(error)
             continue
-        if instance is None:
+        if not frames:
             folder.pass_over(kind_of(file), file)
             continue
+        instance = frames[0]
         if instance.damage is not None:
             damaged_pet.append(instance)
             continue
@@ -86,7 +88,7 @@ def index(
             damaged.append(instance)
         else:
             # Without a series UID the study is all that holds files together.
-            groups.setdefault((uid, b"" if uid else instance.values.get(study_tag, b"")), []).append(instance)
+            groups.setdefault((uid, b"" if uid else instance.values.get(study_tag, b"")), []).extend(frames)
     if errors:
         raise _all_of(errors)
     if not groups and not damaged and not damaged_pet:
@@ -99,6 +101,22 @@ def index(
         findings=(*folder.findings(), *merged(tuple(damaged))),
         damaged=tuple(damaged_pet),
     )
+
+
+def _opened(file: str, limits: Limits, habits: Habits) -> tuple[Instance, ...]:
+    """Return the images of a file: one, or its frames; none when it is not DICOM.
+
+    A multi-frame image whose frames cannot be told is damaged as a whole.
+    """
+    instance = scan_or_damage(file, limits, habits)
+    if instance is None:
+        return ()
+    if instance.damage is not None:
+        return (instance,)
+    try:
+        return frames_of(instance, limits)
+    except UnreadableInput as error:
+        return (replace(instance, damage=error.findings[0]),)
 
 
 def _number(series: Series) -> int:

@@ -26,6 +26,8 @@ class Limits:
         Inflated size of a deflated data set.
     volume_voxels
         Voxels of one volume.
+    frames
+        Frames of one multi-frame file; 60 time frames of a total-body scanner are 40 000.
     archive_members, archive_bytes
         Members of a zip file, and their inflated size together.
     """
@@ -35,6 +37,7 @@ class Limits:
     inflation: int = 64
     inflated_bytes: int = 512 * 2**20
     volume_voxels: int = 2_000_000_000
+    frames: int = 100_000
     archive_members: int = 100_000
     archive_bytes: int = 16 * 2**30
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from petquant.dicom.attributes import Attributes
 from petquant.dicom.private import private_tags
 from petquant.dicom.radiopharmaceutical import ITEM, items_of
-from petquant.dicom.tags import KEYWORD, TAG, tag_words
+from petquant.dicom.tags import TAG, tag_words
 from petquant.dicom.written import finite
 from petquant.errors import Finding
 
@@ -21,6 +21,7 @@ CONSTANT = (
     "Units",
     "SUVType",
     "DecayCorrection",
+    "DecayCorrectionDateTime",
     "CorrectedImage",
     "Manufacturer",
     "SeriesDate",
@@ -51,7 +52,8 @@ def differing_values(instances: Sequence[Attributes], vendor: str) -> tuple[Find
             continue
         values = Counter(_comparable(other.text(tag)) for other in instances)
         if len(values) > 1:
-            findings.append(_differs(KEYWORD.get(tag, "private"), tag, values))
+            keyword, words = first.name(tag)
+            findings.append(_differs(keyword or "private", words, values))
     return (*findings, *_differing_items(instances))
 
 
@@ -75,7 +77,7 @@ def _differing_items(instances: Sequence[Attributes]) -> list[Finding]:
         }
         values = Counter(by_bytes[other.values.get(sequence, b"")] for other in instances)
         if len(values) > 1:
-            findings.append(_differs(keyword, ITEM[keyword], values))
+            findings.append(_differs(keyword, tag_words(ITEM[keyword]), values))
     return findings
 
 
@@ -84,7 +86,7 @@ def _comparable(text: str) -> str:
     return text if number is None else f"{number!r}"
 
 
-def _differs(keyword: str, tag: int, values: Counter[str]) -> Finding:
+def _differs(keyword: str, tag: str, values: Counter[str]) -> Finding:
     listed = ", ".join(f"{value or 'missing'} on {n} slices" for value, n in values.most_common())
     return Finding(
         code="MIXED_VALUES",
@@ -92,5 +94,5 @@ def _differs(keyword: str, tag: int, values: Counter[str]) -> Finding:
         expected="one value for the series",
         remedy="separate the files",
         keyword=keyword,
-        tag=tag_words(tag),
+        tag=tag,
     )

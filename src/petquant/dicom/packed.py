@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petquant.dicom import jpeg_lossless
+from petquant.dicom.fragments import packed_frame
 from petquant.dicom.jpeg_lossless import JPEG_LOSSLESS
 from petquant.dicom.pixel_format import PixelFormat
 from petquant.dicom.pydicom_today import pydicom_of_today
 from petquant.dicom.scan import Instance
+from petquant.dicom.tags import TAG
 from petquant.dicom.transfer_syntax import LOSSLESS
 from petquant.errors import UnreadableInput
 
@@ -35,7 +37,7 @@ _REMEDY: Final = "pip install 'petquant[codecs]', or re-encode losslessly in exp
 
 
 def unpacked(instance: Instance, shape: tuple[int, ...], form: PixelFormat) -> NDArray[np.generic]:
-    """Return the stored numbers (nj, ni) of one file with encapsulated pixels.
+    """Return the stored numbers (nj, ni) of one file, or one frame of it, with encapsulated pixels.
 
     Raises
     ------
@@ -60,13 +62,26 @@ def unpacked(instance: Instance, shape: tuple[int, ...], form: PixelFormat) -> N
             f"the decoder {name} installed",
         )
     try:
-        dataset = pydicom.dcmread(instance.path)
-        frame = b"".join(pydicom.encaps.generate_frames(dataset.PixelData, number_of_frames=1))
+        frame = packed_frame(instance)
         _require_shape(frame, shape, syntax)
         if is_jpeg_lossless:
             pixels = _of_jpeg_lossless(frame, shape, syntax, form)
         else:
-            pixels, _ = decoder.as_array(dataset, index=0, raw=True, decoding_plugin=name)
+            pixels, _ = decoder.as_array(
+                pydicom.encaps.encapsulate([frame], has_bot=False),
+                index=0,
+                raw=True,
+                decoding_plugin=name,
+                rows=shape[0],
+                columns=shape[1],
+                number_of_frames=1,
+                samples_per_pixel=1,
+                photometric_interpretation=instance.text(TAG["PhotometricInterpretation"]) or "MONOCHROME2",
+                bits_allocated=form.bits_allocated,
+                bits_stored=form.bits_stored,
+                pixel_representation=instance.integer(TAG["PixelRepresentation"]) or 0,
+                pixel_keyword="PixelData",
+            )
     except UnreadableInput:
         raise
     except Exception as error:  # decoders raise whatever their code meets

@@ -6,6 +6,7 @@ error, never a guess.
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from petquant.dicom.habit import Habits
 from petquant.dicom.inflation import inflated
 from petquant.dicom.limits import DEFAULT_LIMITS, Limits
 from petquant.dicom.meta import MEDIA_STORAGE_DIRECTORY, Meta, read_meta, sniffed_encoding
+from petquant.dicom.pet_classes import PET_CLASSES
 from petquant.dicom.positioned import open_to_read, pread, unreadable
 from petquant.dicom.tags import TAG
 from petquant.dicom.transfer_syntax import (
@@ -31,16 +33,11 @@ from petquant.errors import Finding, UnreadableInput
 __all__ = ["Instance", "scan_file", "scan_or_damage"]
 
 _FIRST_BYTES: Final = 8_192
-_PET_CLASSES: Final = (
-    "1.2.840.10008.5.1.4.1.1.128",
-    "1.2.840.10008.5.1.4.1.1.128.1",
-    "1.2.840.10008.5.1.4.1.1.130",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance(Attributes):
-    """One file's header, as far as petquant wants it.
+    """One file's header, as far as petquant wants it; or that of one frame of a file.
 
     Parameters
     ----------
@@ -60,6 +57,12 @@ class Instance(Attributes):
         What was irregular and yet certain; of a damaged file that is no PET, the damage as a flag.
     damage
         What forbids to read the file, when it is a PET image of which the series is known.
+    frame
+        Number of the frame in a multi-frame file, from 1; 0 when the file is one image.
+    whole
+        The file that it is a frame of.
+    mapped
+        First and last stored number that slope and intercept hold for.
     """
 
     path: str
@@ -71,6 +74,9 @@ class Instance(Attributes):
     pixel_length: int = 0
     findings: tuple[Finding, ...] = ()
     damage: Finding | None = None
+    frame: int = 0
+    whole: Instance | None = None
+    mapped: tuple[float, float] = (-math.inf, math.inf)
 
 
 def scan_file(path: str, limits: Limits = DEFAULT_LIMITS, habits: Habits | None = None) -> Instance | None:
@@ -217,7 +223,7 @@ def _damaged(instance: Instance, meta: Meta, damage: Damage) -> Instance:
     modality = instance.text(TAG["Modality"])
     storage_class = instance.text(TAG["SOPClassUID"]) or meta.storage_class
     finding = replace(damage.finding, path=instance.path)
-    if modality == "PT" or storage_class in _PET_CLASSES or not (modality or storage_class):
+    if modality == "PT" or storage_class in PET_CLASSES or not (modality or storage_class):
         if modality == "PT" and damage.error is UnreadableInput and instance.text(TAG["SeriesInstanceUID"]):
             return replace(instance, damage=finding)
         raise damage.error.because(finding) from damage

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from petquant.dicom.dataset import read_dataset
 from petquant.dicom.datetimes import parse_clock, parse_date
 from petquant.dicom.limits import DEFAULT_LIMITS, Limits
+from petquant.dicom.pet_classes import CLASSIC
 from petquant.dicom.pydicom_today import pydicom_of_today
 from petquant.dicom.scan import Instance
 from petquant.dicom.stack import Stack
@@ -67,7 +68,7 @@ def seg_bytes(
     Parameters
     ----------
     stack
-        The PET that the SEG refers to, one file a slice.
+        The PET that the SEG refers to: a file a slice, or frames of files.
     rois
         On the grid of the stack. They may overlap; one without a voxel is a segment without a frame.
     grid
@@ -93,13 +94,14 @@ def seg_bytes(
     Refused
         ROI_EMPTY when no region has a voxel; GEOMETRY_MISSING without a frame of reference.
     UnreadableInput
-        When the first file of the stack cannot be read again; FORMAT_UNSUPPORTED for multi-frame images.
+        When the first file of the stack cannot be read again; FORMAT_UNSUPPORTED for multi-frame images that
+        were not opened into frames.
     LimitReached
         SIZE_LIMIT: more frames than `limits` allow, or more than 65,535 regions.
     """
     if stack.grid is None or stack.grid.shape != grid.shape:
         raise ValueError("regions on another grid than that of the stack")
-    _require_classic(stack.instances)
+    _require_images(stack.instances)
     inside = [_inside(roi, is_fractional=is_fractional) for roi in rois]
     if not any(voxels.size for voxels, _ in inside):
         raise Refused.of("ROI_EMPTY", "no region holds a voxel, and a SEG has at least one frame")
@@ -118,6 +120,7 @@ def seg_bytes(
         number=_series_number(stack.instances[0]),
         is_fractional=is_fractional,
     )
+    _refer_to_frames(seg, stack.instances)
     _identify(seg, header, identity)
     seg.Rows, seg.Columns = grid.shape[1:]
     seg.SegmentsOverlap = "YES" if _overlap(inside) else "NO"
@@ -140,7 +143,7 @@ def _inside(roi: Roi, *, is_fractional: bool) -> tuple[Int, NDArray[np.uint8] | 
     return roi.voxels[is_inside], None
 
 
-def _require_classic(instances: Sequence[Instance]) -> None:
+def _require_images(instances: Sequence[Instance]) -> None:
     for instance in instances:
         if instance.text(TAG["NumberOfFrames"]) not in {"", "1"}:
             raise UnreadableInput.of(
@@ -176,9 +179,10 @@ def _identity(
 ) -> bytes:
     """Return the hash of all that the SEG says, from which its UIDs are made."""
     digest = hashlib.sha256()
-    series = stack.instances[0].text(TAG["SeriesInstanceUID"])
+    first = stack.instances[0]
+    series, image = first.text(TAG["SeriesInstanceUID"]), first.text(TAG["SOPInstanceUID"])
     of_regions = (part for roi in rois for part in (roi.roi_id, roi.name))
-    for word in (series, __version__, *words, *of_regions):
+    for word in (series, image, str(first.frame), __version__, *words, *of_regions):
         digest.update(f"{len(word)}:{word}".encode())
     for voxels, stored in inside:
         digest.update(np.int64(voxels.size).tobytes() + np.ascontiguousarray(voxels, "<i8").tobytes())
@@ -217,10 +221,10 @@ def _sources(stack: Stack, header: Any, grid: Grid) -> list[Any]:
     first = stack.instances[0]
     thickness = _number(first, "SliceThickness") or grid.spacing_mm[0]
     sources = []
-    for instance in stack.instances:
+    for k, instance in enumerate(stack.instances):
         source = dataset()
-        for keyword in ("SOPClassUID", "SOPInstanceUID"):
-            setattr(source, keyword, instance.text(TAG[keyword]))
+        source.SOPClassUID = CLASSIC if instance.frame else instance.text(TAG["SOPClassUID"])
+        source.SOPInstanceUID = _stand_in(k) if instance.frame else instance.text(TAG["SOPInstanceUID"])
         for keyword in ("Modality", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID"):
             setattr(source, keyword, first.text(TAG[keyword]))
         source.ImagePositionPatient = instance.numbers(TAG["ImagePositionPatient"])
@@ -233,6 +237,36 @@ def _sources(stack: Stack, header: Any, grid: Grid) -> list[Any]:
         setattr(sources[0], keyword, None)
     sources[0].PositionReferenceIndicator = header.get("PositionReferenceIndicator")
     return sources
+
+
+def _stand_in(k: int) -> str:
+    """Return the UID by which a frame goes as an image of its own until `_refer_to_frames`."""
+    return f"2.25.{k + 1}"
+
+
+def _refer_to_frames(seg: Any, instances: Sequence[Instance]) -> None:
+    """Put file and frame in the place of every image that is a frame; files are named once."""
+    frames = {_stand_in(k): instance for k, instance in enumerate(instances) if instance.frame}
+    if not frames:
+        return
+
+    def named(item: Any) -> str:
+        frame = frames.get(item.ReferencedSOPInstanceUID)
+        if frame is not None:
+            item.ReferencedSOPClassUID = frame.text(TAG["SOPClassUID"])
+            item.ReferencedSOPInstanceUID = frame.text(TAG["SOPInstanceUID"])
+        return str(item.ReferencedSOPInstanceUID)
+
+    for group in seg.PerFrameFunctionalGroupsSequence:
+        for item in group.DerivationImageSequence[0].SourceImageSequence:
+            frame = frames.get(item.ReferencedSOPInstanceUID)
+            if frame is not None:
+                item.ReferencedFrameNumber = frame.frame
+            named(item)
+    seg.SourceImageSequence = list({named(item): item for item in seg.SourceImageSequence}.values())
+    for series in seg.ReferencedSeriesSequence:
+        items = series.ReferencedInstanceSequence
+        series.ReferencedInstanceSequence = list({named(item): item for item in items}.values())
 
 
 def _number(instance: Instance, keyword: str) -> float:

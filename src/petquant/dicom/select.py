@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from petquant.dicom.attenuation import Attenuation, attenuation_of
 from petquant.dicom.index import Index
+from petquant.dicom.pet_classes import PET_CLASSES, is_enhanced
 from petquant.dicom.scan import Instance
 from petquant.dicom.series import Series, merged
 from petquant.dicom.tags import TAG
@@ -20,8 +21,6 @@ __all__ = ["Attenuation", "Selection", "attenuation_of", "select"]
 _SERIES: Final = TAG["SeriesInstanceUID"]
 _STUDY: Final = TAG["StudyInstanceUID"]
 _SHOWN: Final = 20  # damaged files named in one error
-
-PET_IMAGE: Final = "1.2.840.10008.5.1.4.1.1.128"
 
 _SHORT: Final = {
     Attenuation.CORRECTED: "AC",
@@ -190,7 +189,7 @@ def _require_one_study(found: list[Series]) -> None:
 def _candidates(
     found: list[Series],
 ) -> tuple[list[_Candidate], list[tuple[Series, str]], list[Finding]]:
-    """Return the series that are volumes of classic PET images, and the others with the reason."""
+    """Return the series that are volumes of PET images, and the others with the reason."""
     candidates: list[_Candidate] = []
     set_aside: list[tuple[Series, str]] = []
     findings: list[Finding] = []
@@ -199,7 +198,7 @@ def _candidates(
         findings += dropped
         if not volume.instances:
             set_aside.append((one, dropped[0].found))
-        elif (sop_class_uid := volume.instances[0].text(TAG["SOPClassUID"])) != PET_IMAGE:
+        elif (sop_class_uid := volume.instances[0].text(TAG["SOPClassUID"])) not in PET_CLASSES:
             set_aside.append((one, f"SOP class {sop_class_uid} is not read"))
         else:
             state, evidence = attenuation_of(volume)
@@ -228,14 +227,15 @@ def _choose(candidates: list[_Candidate], *, allow_nac: bool) -> _Candidate:
 
 
 def _not_corrected(one: _Candidate) -> Finding:
+    keyword, tag = one.series.instances[0].name(TAG["CorrectedImage"])
     return Finding(
         code="SERIES_NAC" if one.state is Attenuation.ABSENT else "CORRECTED_IMAGE_MISSING",
         found=one.evidence,
-        expected="ATTN in CorrectedImage (0028,0051)",
+        expected=f"{'YES' if is_enhanced(one.series.instances[0]) else 'ATTN'} in {keyword} {tag}",
         remedy="--allow-nac",
         where=f"series {one.words()}",
-        keyword="CorrectedImage",
-        tag="(0028,0051)",
+        keyword=keyword,
+        tag=tag,
     )
 
 
@@ -259,7 +259,7 @@ def _why_not(one: Series, chosen: _Candidate, candidates: list[_Candidate]) -> s
 
 def _not_one_series(found: list[Series], wanted: list[Series], series: str) -> Refused:
     listed = ", ".join(
-        f"{one.uid} ({one.modality}, number {one.number or 'absent'}, {len(one.instances)} files)"
+        f"{one.uid} ({one.modality}, number {one.number or 'absent'}, {one.n_files} files)"
         for one in wanted or found
     )
     finding = Finding(
@@ -290,12 +290,12 @@ def _no_pet(found: list[Series], path: str) -> Refused:
 def _none_left(
     found: list[Series], set_aside: list[tuple[Series, str]], findings: list[Finding], path: str
 ) -> Refused:
-    """Return the refusal when PET objects are there, and none is a slice of a classic PET volume."""
+    """Return the refusal when PET objects are there, and none is a slice of a PET volume."""
     unread = tuple(
         Finding(
             code="SOP_CLASS_UNSUPPORTED",
             found=reason.removeprefix("SOP class ").replace(" is not read", ", which is not read"),
-            expected=f"PET Image Storage {PET_IMAGE}",
+            expected=", ".join(f"{name} {uid}" for uid, name in PET_CLASSES.items()),
             where=f"series {one.uid}",
             keyword="SOPClassUID",
             tag="(0008,0016)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from petquant.dicom.scan import Instance
@@ -42,6 +42,11 @@ class Series:
     patient_ids: tuple[tuple[str, str], ...]
     instances: tuple[Instance, ...]
 
+    @property
+    def n_files(self) -> int:
+        """How many files its instances lie in."""
+        return len({instance.path for instance in self.instances})
+
     def of(self, instances: tuple[Instance, ...]) -> Series:
         """Return the series reduced to some of its instances."""
         return replace(self, instances=instances)
@@ -69,15 +74,15 @@ def series_of(instances: list[Instance]) -> Series:
 
 def merged(instances: tuple[Instance, ...]) -> tuple[Finding, ...]:
     """Return the findings of many files, one for each code and attribute, with the first file's words."""
-    counts: Counter[tuple[str, str]] = Counter()
+    paths: dict[tuple[str, str], set[str]] = defaultdict(set)
     firsts: dict[tuple[str, str], Finding] = {}
     for instance in instances:
         for finding in instance.findings:
-            counts[finding.code, finding.tag] += 1
+            paths[finding.code, finding.tag].add(instance.path)
             firsts.setdefault((finding.code, finding.tag), finding)
     return tuple(
         finding
-        if counts[key] == 1
-        else replace(finding, found=f"{finding.found} (and {counts[key] - 1} more files)")
+        if len(paths[key]) == 1
+        else replace(finding, found=f"{finding.found} (and {len(paths[key]) - 1} more files)")
         for key, finding in firsts.items()
     )

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from petquant.dicom.consistency import mixed_values, not_finite, place_words
+from petquant.dicom.consistency import file_words, mixed_values, not_finite, place_words, unit_words
 from petquant.dicom.copies import are_copies
 from petquant.dicom.geometry import Plane, grid_of, plane_of, positions_of
 from petquant.dicom.limits import DEFAULT_LIMITS, Limits
@@ -120,7 +120,7 @@ def _without_copies(
             )
     findings = tuple(clashes[:8])
     if dropped:
-        found = f"{len(dropped)} files, the first {dropped[0].path}"
+        found = f"{len(dropped)} {unit_words(dropped)}, the first {file_words(dropped[0])}"
         findings += (Finding(code="COPY_DROPPED", found=found, where=where),)
     return tuple(instances[n] for n in kept), positions_mm[kept], findings
 
@@ -139,34 +139,34 @@ def _scales(instances: Sequence[Instance], where: str) -> tuple[Float, Float, tu
     wrong = np.flatnonzero(~(np.isfinite(slope) & (slope > 0)))
     if wrong.size:
         first = instances[wrong[0]]
-        others = f" (and {wrong.size - 1} more files)" if wrong.size > 1 else ""
-        text = first.text(TAG["RescaleSlope"])
+        others = f" (and {wrong.size - 1} more {unit_words(instances)})" if wrong.size > 1 else ""
+        text = first.words(TAG["RescaleSlope"])
+        keyword, tag = first.name(TAG["RescaleSlope"])
         findings += (
             Finding(
                 code="RESCALE_SLOPE_INVALID",
-                found=f"RescaleSlope (0028,1053) is {text!r} in {first.path}{others}"
-                if text
-                else f"RescaleSlope (0028,1053) is absent in {first.path}{others}",
+                found=f"{keyword} {tag} is {repr(text) if text else 'absent'} in {file_words(first)}{others}",
                 expected="a positive number",
                 remedy="export again",
                 where=where,
-                keyword="RescaleSlope",
-                tag=tag_words(TAG["RescaleSlope"]),
+                keyword=keyword,
+                tag=tag,
             ),
         )
         slope[wrong] = np.nan
     shifted = np.flatnonzero(np.isfinite(intercept) & (intercept != 0))
     if shifted.size:
         first = instances[shifted[0]]
+        keyword, tag = first.name(TAG["RescaleIntercept"])
         findings += (
             Finding(
                 code="RESCALE_INTERCEPT_NONZERO",
-                found=f"RescaleIntercept (0028,1052) is {intercept[shifted[0]]:.7g} in {shifted.size} slices"
-                f", the first {first.path}",
+                found=f"{keyword} {tag} is {intercept[shifted[0]]:.7g} in {shifted.size} slices"
+                f", the first {file_words(first)}",
                 expected="0",
                 where=where,
-                keyword="RescaleIntercept",
-                tag=tag_words(TAG["RescaleIntercept"]),
+                keyword=keyword,
+                tag=tag,
             ),
         )
     return slope, intercept, findings

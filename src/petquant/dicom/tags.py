@@ -25,6 +25,7 @@ _TABLE = (
     (0x00080201, "TimezoneOffsetFromUTC", "SH"),
     (0x0008103E, "SeriesDescription", "LO"),
     (0x00081090, "ManufacturerModelName", "LO"),
+    (0x00089207, "VolumeBasedCalculationTechnique", "CS"),
     (0x00100010, "PatientName", "PN"),
     (0x00100020, "PatientID", "LO"),
     (0x00100021, "IssuerOfPatientID", "LO"),
@@ -38,6 +39,18 @@ _TABLE = (
     (0x00181060, "TriggerTime", "DS"),
     (0x00181063, "FrameTime", "DS"),
     (0x00181242, "ActualFrameDuration", "IS"),
+    (0x00189701, "DecayCorrectionDateTime", "DT"),
+    (0x00189758, "DecayCorrected", "CS"),
+    (0x00189759, "AttenuationCorrected", "CS"),
+    (0x00189760, "ScatterCorrected", "CS"),
+    (0x00189761, "DeadTimeCorrected", "CS"),
+    (0x00189762, "GantryMotionCorrected", "CS"),
+    (0x00189763, "PatientMotionCorrected", "CS"),
+    (0x00189764, "CountLossNormalizationCorrected", "CS"),
+    (0x00189765, "RandomsCorrected", "CS"),
+    (0x00189766, "NonUniformRadialSamplingCorrected", "CS"),
+    (0x00189767, "SensitivityCalibrated", "CS"),
+    (0x00189768, "DetectorNormalizationCorrection", "CS"),
     (0x0020000D, "StudyInstanceUID", "UI"),
     (0x0020000E, "SeriesInstanceUID", "UI"),
     (0x00200011, "SeriesNumber", "IS"),
@@ -78,10 +91,27 @@ _TABLE = (
     (0x00541300, "FrameReferenceTime", "DS"),
     (0x00541321, "DecayFactor", "DS"),
     (0x00541330, "ImageIndex", "US"),
+    (0x52009229, "SharedFunctionalGroupsSequence", "SQ"),
+    (0x52009230, "PerFrameFunctionalGroupsSequence", "SQ"),
 )
 
-TAG: dict[str, int] = {keyword: tag for tag, keyword, _ in _TABLE}
-KEYWORD: dict[int, str] = {tag: keyword for tag, keyword, _ in _TABLE}
+# Attributes that stand in functional groups alone, and are not looked for elsewhere.
+_OF_FRAMES = (
+    (0x00189074, "FrameAcquisitionDateTime"),
+    (0x00189151, "FrameReferenceDateTime"),
+    (0x00189220, "FrameAcquisitionDuration"),
+    (0x00209128, "TemporalPositionIndex"),
+    (0x00209153, "NominalCardiacTriggerDelayTime"),
+    (0x00209255, "NominalRespiratoryTriggerDelayTime"),
+    (0x004008EA, "MeasurementUnitsCodeSequence"),
+    (0x00409224, "RealWorldValueIntercept"),
+    (0x00409225, "RealWorldValueSlope"),
+)
+
+TAG: dict[str, int] = {keyword: tag for tag, keyword, _ in _TABLE} | {
+    keyword: tag for tag, keyword in _OF_FRAMES
+}
+KEYWORD: dict[int, str] = {tag: keyword for keyword, tag in TAG.items()}
 VR: dict[int, str] = {tag: vr for tag, _, vr in _TABLE}
 
 PIXEL_TAGS: dict[int, str] = {

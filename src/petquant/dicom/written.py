@@ -18,9 +18,11 @@ __all__ = ["finite", "number_written", "text_written", "time_written"]
 
 
 def text_written(attributes: Attributes, keyword: str, tag: int) -> Written[str]:
-    """Return a text."""
-    text = attributes.text(tag)
-    return Written(value=text or None, text=text, keyword=keyword, tag=tag_words(tag))
+    """Return a text; `keyword` names it unless it was read under another tag."""
+    name, words = attributes.name(tag)
+    return Written(
+        value=attributes.text(tag) or None, text=attributes.words(tag), keyword=name or keyword, tag=words
+    )
 
 
 def number_written(attributes: Attributes, keyword: str, tag: int) -> Written[float]:

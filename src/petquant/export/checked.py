@@ -26,21 +26,22 @@ def checked_record(checked: Sequence[CheckedSeries], choices: Choices) -> dict[s
 
 def _series_record(one: CheckedSeries, choices: Choices) -> dict[str, Any]:
     suv_type = choices.suv_types[0]
-    withheld = Withheld.of_series(one.series) if one.study is None else Withheld.of_study(one.study)
+    source = one.series if one.study is None else one.study.source
+    withheld = Withheld.of(source)
     conversion = None
     if one.study is not None:
         conversion = conversion_record(one.study.conversion, suv_type if one.is_computable else None)
         conversion["flags"] = flag_codes(one.caveats)
     return {
-        "series_uid": one.series.uid,
-        "study_uid": one.series.study_uid,
-        "n_files": len(one.series.instances),
+        "series_uid": one.series.uid or None,
+        "study_uid": one.series.study_uid or None,
+        "n_files": one.series.n_files,
         "series_number": one.series.number or None,
         "suv_type": suv_type,
         "is_computable": one.is_computable,
         "outcome": "refuse" if one.refusals else "flag" if flag_codes(one.caveats) else "ok",
         "refusals": codes_of(one.refusals, withheld),
         "codes": codes_of(one.caveats, withheld),
-        "geometry": None if one.study is None else series_record(one.study),
+        "geometry": None if one.study is None else series_record(one.study, source),
         "conversion": conversion,
     }

@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from petquant.acquisition import Written
+from petquant.acquisition import Clock, Written
 from petquant.suv.conversion import SuvConversion
 
 __all__ = ["conversion_record", "isoformat"]
 
 
-def isoformat(at: datetime | None) -> str | None:
-    """Return a date-time as ISO 8601 on the scanner's clock."""
-    return None if at is None else at.isoformat()
+def isoformat(at: datetime | None, clock: Clock = Clock.CALENDAR) -> str | None:
+    """Return a date-time as ISO 8601 on the scanner's clock: only so much of it as is known."""
+    if at is None or clock is Clock.INTERVALS:
+        return None
+    return at.isoformat() if clock is Clock.CALENDAR else at.time().isoformat()
 
 
 def conversion_record(conversion: SuvConversion, suv_type: str | None) -> dict[str, Any]:
@@ -47,11 +49,11 @@ def conversion_record(conversion: SuvConversion, suv_type: str | None) -> dict[s
         "decay_correction": conversion.decay_correction,
         "corrected_image": list(acquisition.corrections.value or ()),
         "attenuation": str(acquisition.attenuation),
-        "decay_reference_at": isoformat(conversion.decay_reference_at),
+        "decay_reference_at": isoformat(conversion.decay_reference_at, acquisition.clock),
         "decay_reference_rule": _reference_rule(conversion),
-        "injected_at": isoformat(timing.injection.at),
+        "injected_at": isoformat(timing.injection.at, acquisition.clock),
         "injected_at_rule": timing.injection.rule or None,
-        "earliest_acquisition_at": isoformat(min(started)) if started else None,
+        "earliest_acquisition_at": isoformat(min(started), acquisition.clock) if started else None,
         "decay_interval_s": conversion.decay_interval_s,
         "uptake_time_min": conversion.uptake_time_min,
         "injected_activity_bq": conversion.injected_activity_bq,
@@ -67,14 +69,14 @@ def conversion_record(conversion: SuvConversion, suv_type: str | None) -> dict[s
         "weight_kg": conversion.weight_kg,
         "height_m": conversion.height_m,
         "sex": conversion.sex,
-        "frame_reference_convention": None if verdict is None else verdict.convention,
+        "frame_reference_convention": None if verdict is None else verdict.convention or None,
         "candidates": []
         if verdict is None
         else [
             {
                 "id": candidate.id,
                 "name": candidate.name,
-                "datetime": isoformat(candidate.at),
+                "datetime": isoformat(candidate.at, acquisition.clock),
                 "valid": candidate.is_valid,
                 "effect_percent": candidate.effect_percent,
                 "reason": candidate.reason,
@@ -115,6 +117,7 @@ def _values(conversion: SuvConversion) -> dict[str, Written[Any]]:
         "injected_at": item.injected_at,
         "injection_clock_time": item.injected_clock,
         "series_at": acquisition.series_at,
+        "decay_corrected_to": acquisition.decay_corrected_to,
         "private_decay_corrected_to": private.decay_corrected_to,
         "private_injected_at": private.injected_at,
         "vendor_suv_factor": private.suv_scale_factor,
@@ -155,6 +158,7 @@ def _overrides(conversion: SuvConversion) -> list[dict[str, Any]]:
             ("--assay-mbq", was.dose),
             ("--injection-datetime", was.injected_at if was.injected_at.text else was.injected_clock),
             ("--injection-time", was.injected_clock if was.injected_clock.text else was.injected_at),
+            ("--uptake-min", was.injected_at if was.injected_at.text else was.injected_clock),
         )
         if option not in replaced and written.text and not written.option
     }

@@ -1,7 +1,8 @@
 """Identity: what an output calls a study, without saying whose it is.
 
-The key of a study is a pseudonym: keyed, HMAC-SHA256 of PatientID and issuer; without a key, SHA-256 of the
-StudyInstanceUID. Both are cut to 16 hex digits. UIDs stand in outputs for traceability, unless hashed.
+The key of a study is a pseudonym: keyed, HMAC-SHA256 of PatientID and issuer; without a key, SHA-256 of what
+tells the study from others (StudyInstanceUID, or the SHA-256 of a NIfTI image). Both are cut to 16 hex
+digits. UIDs stand in outputs for traceability, unless hashed.
 """
 
 from __future__ import annotations
@@ -10,29 +11,27 @@ import hashlib
 import hmac
 from typing import Any
 
-from petquant.dicom.series import Series
-from petquant.dicom.tags import TAG
+from petquant.study.source import Source
 
 __all__ = ["hashed_uids", "identifiers", "study_key"]
 
 
-def study_key(series: Series, *, key: bytes | None) -> str:
+def study_key(source: Source, *, key: bytes | None) -> str:
     """Return the pseudonym of a study: stable for a patient under one `key`, for a study without."""
     if key is None:
-        return hashlib.sha256(series.study_uid.encode()).hexdigest()[:16]
-    patient = series.instances[0].text(TAG["PatientID"])
-    issuer = series.instances[0].text(TAG["IssuerOfPatientID"])
-    return hmac.new(key, f"{patient}\0{issuer}".encode(), hashlib.sha256).hexdigest()[:16]
+        return hashlib.sha256(source.identity.encode()).hexdigest()[:16]
+    patient = f"{source.patient.patient_id}\0{source.patient.issuer}"
+    return hmac.new(key, patient.encode(), hashlib.sha256).hexdigest()[:16]
 
 
-def identifiers(series: Series) -> dict[str, str]:
+def identifiers(source: Source) -> dict[str, str]:
     """Return name, id and birth date of the patient, for those who ask for them."""
-    first = series.instances[0]
+    patient = source.patient
     return {
-        "patient_name": first.text(TAG["PatientName"]),
-        "patient_id": first.text(TAG["PatientID"]),
-        "patient_birth_date": first.text(TAG["PatientBirthDate"]),
-        "study_date": first.text(TAG["StudyDate"]),
+        "patient_name": patient.name,
+        "patient_id": patient.patient_id,
+        "patient_birth_date": patient.birth_date,
+        "study_date": patient.study_date,
     }
 
 

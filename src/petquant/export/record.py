@@ -7,10 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
-from petquant.dicom.tags import TAG
 from petquant.errors import Finding
 from petquant.export.evidence import conversion_record
 from petquant.export.identity import hashed_uids, identifiers, study_key
@@ -20,6 +18,7 @@ from petquant.measurement import Measurement
 from petquant.quantification import Quantification
 from petquant.quantities import QUANTITIES
 from petquant.study import PetStudy
+from petquant.study.source import Source
 from petquant.version import __version__
 
 __all__ = ["Privacy", "as_json", "codes_of", "flag_codes", "record_of", "rows_of", "series_record"]
@@ -55,21 +54,21 @@ class Privacy:
 
 def record_of(quantification: Quantification, privacy: Privacy) -> dict[str, Any]:
     """Return everything about a quantification as plain values, in a fixed order."""
-    study = quantification.study
+    study, source = quantification.study, quantification.study.source
     suv_type = quantification.suv_types[0] if quantification.suv_types else None
     record = {
         "schema_version": SCHEMA_VERSION,
         "petquant_version": __version__,
         "notice": NOTICE,
-        "study": _study_record(study, privacy),
-        "series": series_record(study),
+        "study": _study_record(source, privacy),
+        "series": series_record(study, source),
         "conversion": conversion_record(study.conversion, suv_type)
         | {
             "activity_balance": quantification.activity_balance,
             "flags": flag_codes(quantification.findings),
-            "codes": codes_of(quantification.findings, Withheld.of_study(study)),
+            "codes": codes_of(quantification.findings, Withheld.of(source)),
         },
-        "inputs": _inputs(study, quantification.manifest_sha256),
+        "inputs": _inputs(source, quantification.manifest_sha256),
         "references": [
             {
                 "name": reference.name,
@@ -88,7 +87,7 @@ def record_of(quantification: Quantification, privacy: Privacy) -> dict[str, Any
         "summary": dict(quantification.summary),
         "definitions": _definitions(),
     }
-    return _private(record, study, privacy)
+    return _private(record, source, privacy)
 
 
 def _definitions() -> dict[str, dict[str, dict[str, str]]]:
@@ -99,63 +98,57 @@ def _definitions() -> dict[str, dict[str, dict[str, str]]]:
     return by_scope
 
 
-def _private(record: dict[str, Any], study: PetStudy, privacy: Privacy) -> dict[str, Any]:
+def _private(record: dict[str, Any], source: Source, privacy: Privacy) -> dict[str, Any]:
     if not privacy.has_hashed_uids:
         return record
-    uids = {series.uid for series in study.index.series}
-    uids |= {study.series.study_uid, study.series.frame_of_reference_uid}
-    hashed: dict[str, Any] = hashed_uids(record, uids - {""})
+    hashed: dict[str, Any] = hashed_uids(record, set(source.uids) - {""})
     return hashed
 
 
-def _study_record(study: PetStudy, privacy: Privacy) -> dict[str, Any]:
+def _study_record(source: Source, privacy: Privacy) -> dict[str, Any]:
     record = {
-        "key": study_key(study.series, key=privacy.key),
-        "study_uid": study.series.study_uid,
-        "n_series": len(study.index.series),
-        "strays": dict(study.index.strays),
+        "key": study_key(source, key=privacy.key),
+        "study_uid": source.study_uid or None,
+        "n_series": source.n_series,
+        "strays": dict(source.strays),
     }
-    return record | identifiers(study.series) if privacy.with_identifiers else record
+    return record | identifiers(source) if privacy.with_identifiers else record
 
 
-def series_record(study: PetStudy) -> dict[str, Any]:
+def series_record(study: PetStudy, source: Source) -> dict[str, Any]:
     """Return what series was taken, how it lies, and why the others were not."""
-    series, stack = study.series, study.stack
-    first = stack.instances[0]
-    grid = stack.grid
+    grid = source.grid
     return {
-        "series_uid": series.uid,
-        "frame_of_reference_uid": series.frame_of_reference_uid or None,
-        "modality": series.modality,
-        "manufacturer": first.text(TAG["Manufacturer"]) or None,
-        "model": first.text(TAG["ManufacturerModelName"]) or None,
+        "series_uid": source.uid or None,
+        "frame_of_reference_uid": source.frame_of_reference_uid or None,
+        "modality": source.modality,
+        "manufacturer": source.manufacturer or None,
+        "model": source.model or None,
         "reconstruction": study.acquisition.reconstruction or None,
-        "n_slices": len(stack.instances),
+        "n_slices": source.n_slices,
         "shape_kji": None if grid is None else list(grid.shape),
         "spacing_mm_kji": None if grid is None else list(grid.spacing_mm),
         "origin_mm_lps": None if grid is None else list(grid.origin_mm),
         "voxel_volume_ml": None if grid is None else grid.voxel_volume_ml,
         "has_even_slices": None if grid is None else grid.slice_positions_mm is None,
-        "n_distinct_slopes": len({first.text(TAG["RescaleSlope"]) for first in stack.instances}),
+        "n_distinct_slopes": source.n_distinct_slopes,
         "set_aside": [
             {
                 "series_uid": other.uid,
                 "modality": other.modality,
-                "n_files": len(other.instances),
-                "reason": Withheld().from_words(why),
+                "n_files": other.n_files,
+                "reason": Withheld().from_words(other.reason),
             }
-            for other, why in study.set_aside
+            for other in source.set_aside
         ],
     }
 
 
-def _inputs(study: PetStudy, manifest_sha256: str) -> dict[str, Any]:
-    """Return what ties the numbers to their files: count, and a hash over sorted instance UIDs and sizes."""
-    instances = study.stack.instances
-    listed = sorted(f"{one.text(TAG['SOPInstanceUID'])} {one.size}" for one in instances)
+def _inputs(source: Source, manifest_sha256: str) -> dict[str, Any]:
+    """Return what ties the numbers to their files."""
     return {
-        "n_files": len(instances),
-        "instances_sha256": sha256("\n".join(listed).encode()).hexdigest(),
+        "n_files": source.n_files,
+        "instances_sha256": source.digest,
         "manifest_sha256": manifest_sha256 or None,
     }
 
@@ -213,7 +206,7 @@ def rows_of(quantification: Quantification, privacy: Privacy) -> list[dict[str, 
     conversion = record["conversion"]
     head = {
         "study_key": record["study"]["key"],
-        **{key: record["study"][key] for key in identifiers(quantification.study.series)
+        **{key: record["study"][key] for key in identifiers(quantification.study.source)
            if privacy.with_identifiers},
         "series_uid": record["series"]["series_uid"],
         "tracer": conversion["tracer"],

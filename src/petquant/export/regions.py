@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from petquant.delineation import METHODS
-from petquant.errors import Finding, Refused, UsageError
+from petquant.errors import Finding, Refused, UnreadableInput, UsageError
 from petquant.export.record import as_json
 from petquant.export.segmentation import segmentation_record
 from petquant.grid import Grid
@@ -18,6 +18,7 @@ from petquant.nifti import label_map_writer, volume_writer
 from petquant.output import Content, write_all
 from petquant.roi import Roi
 from petquant.segmentation import Segmentation, SegmentedRegion
+from petquant.study.dicom import DicomStudy
 
 __all__ = ["sidecar_of", "write_segmentation"]
 
@@ -53,7 +54,8 @@ def write_segmentation(
     Parameters
     ----------
     segmentation
-        What `petquant.segment.segment` returned.
+        What `petquant.segment.segment` returned. A SEG is written while the files of the study are there:
+        of a zip, within `petquant.dicom.archive.unpacked`.
     out
         ``.nii`` or ``.nii.gz``: a label map on the grid of the PET; ``.dcm``: DICOM SEG.
     keeps_fractions
@@ -70,6 +72,8 @@ def write_segmentation(
         OPTION_INVALID: another suffix; fractions of several regions in NIfTI.
     Refused
         LABEL_MAP_OVERLAP; NIFTI_UNEVEN_SLICES.
+    UnreadableInput
+        FORMAT_UNSUPPORTED: a SEG of regions on a PET that is no DICOM.
     OutputFailed
         OUTPUT_FAILED.
     """
@@ -168,6 +172,15 @@ def _require_even(grid: Grid) -> None:
 
 def _seg(segmentation: Segmentation, *, keeps_fractions: bool) -> bytes:
     """Return the regions as DICOM SEG."""
+    study = segmentation.study
+    if not isinstance(study, DicomStudy):
+        raise UnreadableInput.of(
+            "FORMAT_UNSUPPORTED",
+            "a PET that is no DICOM",
+            expected="PET images that a DICOM SEG can refer to",
+            remedy="write a label map (.nii.gz), or give the study in DICOM",
+            path=study.source.paths[0],
+        )
     from petquant.dicom.seg_writing import seg_bytes  # noqa: PLC0415 - a label map needs none of it
 
     regions = segmentation.regions
@@ -176,9 +189,9 @@ def _seg(segmentation: Segmentation, *, keeps_fractions: bool) -> bytes:
     method = segmentation.delineation
     words = "shapes and regions" if method is None else f"{method.method}: {METHODS[method.method].rule}"
     return seg_bytes(
-        segmentation.study.stack,
+        study.stack,
         rois,
-        grid=segmentation.study.grid,
+        grid=study.grid,
         algorithm=words,
         is_fractional=is_fractional,
     )

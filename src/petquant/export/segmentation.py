@@ -53,10 +53,10 @@ def segmentation_record(segmentation: Segmentation, *, keeps_fractions: bool) ->
             for one in segmentation.regions
             for labelled in (one.labelled(),)
         },
-        "series": series_record(study),
+        "series": series_record(study, study.source),
         "conversion": conversion_record(study.conversion, segmentation.suv_type) if has_values else None,
         "flags": flag_codes(segmentation.findings),
-        "codes": codes_of(segmentation.findings, Withheld.of_study(study)),
+        "codes": codes_of(segmentation.findings, Withheld.of(study.source)),
     }
 
 

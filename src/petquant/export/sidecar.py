@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from petquant.acquisition import Clock
 from petquant.export.evidence import conversion_record
 from petquant.export.record import NOTICE, flag_codes, series_record
 from petquant.study import PetStudy
@@ -23,6 +24,7 @@ def sidecar_record(study: PetStudy, suv_type: str) -> dict[str, Any]:
     scale = conversion.scale(suv_type)
     started = [frame.acquired_at for frame in conversion.frames if frame.acquired_at is not None]
     zero = min(started) if started else None
+    has_clock = study.acquisition.clock is not Clock.INTERVALS
     durations = [frame.duration_s for frame in conversion.frames if frame.duration_s is not None]
     dose = conversion.injected_activity_bq
     return {
@@ -36,7 +38,9 @@ def sidecar_record(study: PetStudy, suv_type: str) -> dict[str, Any]:
         "InjectedRadioactivity": None if dose is None else dose / 1e6,
         "InjectedRadioactivityUnits": "MBq",
         "PatientWeight": conversion.weight_kg,
-        "TimeZero": None if zero is None else zero.time().isoformat(),
+        "PatientSize": conversion.height_m,
+        "PatientSex": conversion.sex,
+        "TimeZero": zero.time().isoformat() if zero is not None and has_clock else None,
         "ScanStart": 0,
         "InjectionStart": _after(zero, conversion.timing.injection.at),
         "FrameTimesStart": [0],
@@ -49,7 +53,7 @@ def sidecar_record(study: PetStudy, suv_type: str) -> dict[str, Any]:
         "petquant": {
             "petquant_version": __version__,
             "notice": NOTICE,
-            "series": series_record(study),
+            "series": series_record(study, study.source),
             "conversion": conversion_record(conversion, suv_type)
             | {"flags": flag_codes((*study.findings, *conversion.findings))},
             "slice_positions_mm": None

@@ -7,8 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-from petquant.dicom.series import Series
-from petquant.study import PetStudy
+from petquant.study.source import Source
 
 __all__ = ["Withheld"]
 
@@ -31,16 +30,9 @@ class Withheld:
     paths: tuple[str, ...] = ()
 
     @classmethod
-    def of_study(cls, study: PetStudy) -> Self:
-        """Return what a study withholds: every path in its folder."""
-        paths = (one.path for series in study.index.series for one in series.instances)
-        return cls(root=study.index.path, paths=tuple(paths))
-
-    @classmethod
-    def of_series(cls, series: Series) -> Self:
-        """Return what a series withholds that could not be opened as a study."""
-        paths = tuple(one.path for one in series.instances)
-        return cls(root=os.path.commonpath([os.path.dirname(path) for path in paths]), paths=paths)  # noqa: PTH120 - as written
+    def of(cls, source: Source) -> Self:
+        """Return what a source withholds: every path in its folder."""
+        return cls(root=source.root, paths=source.paths)
 
     def from_words(self, words: str, path: str = "") -> str:
         """Return `words` with "the file" for every path, and without what a person typed.

@@ -18,12 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from petquant.errors import LimitReached, Refused, UnreadableInput
+from petquant.errors import LimitReached, PetquantError, Refused, UnreadableInput
 from petquant.grid import Grid
-from petquant.label_map import frame_index
 from petquant.nifti.stream import ByteStream
 
-__all__ = ["MAX_VOXELS", "NiftiHeader", "read_header"]
+__all__ = ["LABELS", "MAX_VOXELS", "ImageKind", "NiftiHeader", "read_header"]
 
 Float = NDArray[np.float64]
 
@@ -77,6 +76,37 @@ DATATYPES = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageKind:
+    """What an image is read as, and so what its faults are called.
+
+    Attributes
+    ----------
+    words
+        As messages call it.
+    scaling, no_affine, affines_apart
+        Codes of an infinite scaling, of a file that does not say where it lies, and of one that says two
+        things.
+    scaling_error
+        What an infinite scaling is.
+    """
+
+    words: str
+    scaling: str
+    scaling_error: type[PetquantError]
+    no_affine: str
+    affines_apart: str
+
+
+LABELS = ImageKind(
+    words="a label map",
+    scaling="ROI_LABELS_INVALID",
+    scaling_error=UnreadableInput,
+    no_affine="ROI_AFFINE_MISSING",
+    affines_apart="ROI_AFFINES_DISAGREE",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NiftiHeader:
     """What is needed to read the numbers of a file.
@@ -90,9 +120,9 @@ class NiftiHeader:
     slope, intercept
         ``slope * stored + intercept``.
     gap_bytes
-        Bytes between header and numbers; of a 4-D image, numbers of the frame that is read.
-    after_bytes
-        Bytes of the frames behind it.
+        Bytes between header and numbers.
+    n_frames
+        More than 1 for an image with more than three axes.
     """
 
     grid: Grid
@@ -100,30 +130,35 @@ class NiftiHeader:
     slope: float
     intercept: float
     gap_bytes: int
-    after_bytes: int = 0
+    n_frames: int = 1
 
     @property
     def is_scaled(self) -> bool:
         """Whether the stored numbers are not the values."""
         return (self.slope, self.intercept) != (1.0, 0.0)
 
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of the numbers of one frame."""
+        return self.grid.size * self.dtype.itemsize
 
-def read_header(stream: ByteStream, *, max_voxels: int = MAX_VOXELS, frame: int | None = None) -> NiftiHeader:
+
+def read_header(stream: ByteStream, *, max_voxels: int = MAX_VOXELS, kind: ImageKind = LABELS) -> NiftiHeader:
     """Return the header that stands at the front of `stream`, and leave the stream behind it.
 
     Parameters
     ----------
     max_voxels
         Bound of all frames together.
-    frame
-        Which one of an image with more than three axes is meant, from 1.
+    kind
+        What the image is read as; decides the codes of its faults.
 
     Raises
     ------
     UnreadableInput
-        FORMAT_UNSUPPORTED, FILE_NOT_UNDERSTOOD, FILE_TRUNCATED, ROI_LABELS_INVALID (infinite scaling).
-    Refused
-        ROI_NOT_3D, ROI_AFFINE_MISSING, ROI_AFFINES_DISAGREE.
+        FORMAT_UNSUPPORTED, FILE_NOT_UNDERSTOOD, FILE_TRUNCATED.
+    PetquantError
+        The codes of `kind`.
     LimitReached
         SIZE_LIMIT, before anything is allocated.
     """
@@ -135,7 +170,7 @@ def read_header(stream: ByteStream, *, max_voxels: int = MAX_VOXELS, frame: int 
         raise UnreadableInput.of(
             "FORMAT_UNSUPPORTED",
             "not a NIfTI file",
-            expected="a label map is .nii or .nii.gz",
+            expected=f"{kind.words} is .nii or .nii.gz",
             path=str(path),
         )
     size = sizes[order]
@@ -154,16 +189,14 @@ def read_header(stream: ByteStream, *, max_voxels: int = MAX_VOXELS, frame: int 
         )
     shape, frames = _shape(fields["dim"], path, max_voxels)
     dtype = np.dtype(order + DATATYPES[fields["datatype"][0]])
-    before = frame_index(frames, frame, path)
-    frame_bytes = shape[0] * shape[1] * shape[2] * dtype.itemsize
-    slope, intercept = _scaling(fields["scl_slope"][0], fields["scl_inter"][0], path)
+    slope, intercept = _scaling(fields["scl_slope"][0], fields["scl_inter"][0], path, kind)
     return NiftiHeader(
-        grid=Grid(shape=shape, affine=_affine(fields, shape, path)),
+        grid=Grid(shape=shape, affine=_affine(fields, shape, path, kind)),
         dtype=dtype,
         slope=slope,
         intercept=intercept,
-        gap_bytes=_gap_bytes(fields["vox_offset"][0], size, path) + before * frame_bytes,
-        after_bytes=(frames - 1 - before) * frame_bytes,
+        gap_bytes=_gap_bytes(fields["vox_offset"][0], size, path),
+        n_frames=frames,
     )
 
 
@@ -190,13 +223,16 @@ def _shape(dim: tuple[int, ...], path: Path, max_voxels: int) -> tuple[tuple[int
     return (nk, nj, ni), frames
 
 
-def _scaling(slope: float, intercept: float, path: Path) -> tuple[float, float]:
+def _scaling(slope: float, intercept: float, path: Path, kind: ImageKind) -> tuple[float, float]:
     """Return the scaling; a slope of 0 or NaN means none (nifti1.h, and what nibabel writes)."""
     if slope == 0 or np.isnan(slope):
         return 1.0, 0.0
     if not (np.isfinite(slope) and np.isfinite(intercept)):
-        raise UnreadableInput.of(
-            "ROI_LABELS_INVALID", f"scl_slope {slope}, scl_inter {intercept}", path=str(path)
+        raise kind.scaling_error.of(
+            kind.scaling,
+            f"scl_slope {slope}, scl_inter {intercept}",
+            expected="finite numbers",
+            path=str(path),
         )
     return float(slope), float(intercept)
 
@@ -215,7 +251,9 @@ def _gap_bytes(vox_offset: float, size: int, path: Path) -> int:
     return gap
 
 
-def _affine(fields: Mapping[str, tuple[Any, ...]], shape: tuple[int, int, int], path: Path) -> Float:
+def _affine(
+    fields: Mapping[str, tuple[Any, ...]], shape: tuple[int, int, int], path: Path, kind: ImageKind
+) -> Float:
     """Return the affine [k, j, i] -> LPS mm; of the sform when both are set."""
     forms = {}
     if fields["sform_code"][0] > 0:
@@ -224,9 +262,9 @@ def _affine(fields: Mapping[str, tuple[Any, ...]], shape: tuple[int, int, int], 
         forms["qform"] = _quaternion_affine(fields["quatern"], fields["qoffset"], fields["pixdim"])
     if not forms:
         raise Refused.of(
-            "ROI_AFFINE_MISSING",
+            kind.no_affine,
             "neither sform nor qform is set",
-            remedy="set one of them to the affine of the image that was labelled",
+            remedy=f"set one of them to the affine that {kind.words} lies by",
             path=str(path),
         )
     grids = {name: Grid(shape=shape, affine=_lps(form)) for name, form in forms.items()}
@@ -238,7 +276,7 @@ def _affine(fields: Mapping[str, tuple[Any, ...]], shape: tuple[int, int, int], 
         apart_mm = float(np.linalg.norm(sform.corners_mm() - qform.corners_mm(), axis=1).max())
         if apart_mm > AFFINES_AGREE * min(sform.spacing_mm):
             raise Refused.of(
-                "ROI_AFFINES_DISAGREE",
+                kind.affines_apart,
                 f"a corner of the volume lies {apart_mm:.4g} mm apart by sform {_words(forms['sform'])} "
                 f"and by qform {_words(forms['qform'])}",
                 remedy="make them agree",

@@ -13,16 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petquant.errors import LimitReached
-from petquant.label_map import regions_of
+from petquant.label_map import frame_index, regions_of
 from petquant.nifti.header import MAX_VOXELS, NiftiHeader, read_header
-from petquant.nifti.stream import ByteStream, open_stream, truncated
+from petquant.nifti.stream import SLACK_BYTES, ByteStream, open_stream, truncated
 from petquant.roi import Reading, RoiSet
 
 __all__ = ["read_label_map"]
 
 Int = NDArray[np.int64]
 
-SLACK_BYTES = 4096  # what may follow the numbers: padding of writers that fill blocks
 WORD_BYTES = 8  # zeros are looked for this many bytes at a time
 
 
@@ -55,21 +54,23 @@ def read_label_map(
     """
     path = Path(path)
     with open_stream(path) as stream:
-        header = read_header(stream, max_voxels=max_voxels, frame=None if reading is None else reading.frame)
-        stream.skip(header.gap_bytes)
-        voxels, values = _labelled(stream, header)
+        header = read_header(stream, max_voxels=max_voxels)
+        before = frame_index(header.n_frames, None if reading is None else reading.frame, path)
+        stream.skip(header.gap_bytes + before * header.frame_bytes)
+        after_bytes = (header.n_frames - 1 - before) * header.frame_bytes
+        voxels, values = _labelled(stream, header, after_bytes)
     return RoiSet(grid=header.grid, rois=regions_of(voxels, values, path, names=names, reading=reading))
 
 
-def _labelled(stream: ByteStream, header: NiftiHeader) -> tuple[Int, NDArray[np.generic]]:
+def _labelled(stream: ByteStream, header: NiftiHeader, after_bytes: int) -> tuple[Int, NDArray[np.generic]]:
     """Return the flat numbers of the voxels whose value is not 0, ascending, and their values."""
     per_word = WORD_BYTES // header.dtype.itemsize
-    expected = header.grid.size * header.dtype.itemsize
+    expected = header.frame_bytes
     found, done, carried = [], 0, b""
     for piece in stream.rest():
-        if header.after_bytes and done >= expected:
+        if after_bytes and done >= expected:
             break
-        if done + len(carried) + len(piece) > expected + header.after_bytes + SLACK_BYTES:
+        if done + len(carried) + len(piece) > expected + after_bytes + SLACK_BYTES:
             raise LimitReached.of(
                 "INFLATION_LIMIT",
                 f"more than {expected} bytes of voxels",

@@ -13,9 +13,10 @@ from typing import BinaryIO, cast
 
 from petquant.errors import LimitReached, UnreadableInput, UsageError
 
-__all__ = ["ByteStream", "inflated_stream", "open_stream"]
+__all__ = ["SLACK_BYTES", "ByteStream", "inflated_stream", "open_stream"]
 
 PIECE_BYTES = 2**20
+SLACK_BYTES = 4096  # what may follow the numbers: padding of writers that fill blocks
 GZIP = b"\x1f\x8b"
 COMPRESSED = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip"}
 NRRD = b"NRRD000"
@@ -45,6 +46,44 @@ class ByteStream:
             self._ahead += piece
         taken, self._ahead = self._ahead[:count], self._ahead[count:]
         return taken
+
+    def fill(self, buffer: memoryview) -> None:
+        """Fill `buffer` (bytes) with what comes next.
+
+        Raises
+        ------
+        UnreadableInput
+            FILE_TRUNCATED, when there is less.
+        """
+        done = 0
+        while done < len(buffer):
+            piece = self._ahead or next(self._pieces, b"")
+            if not piece:
+                found = f"{len(buffer)} bytes were expected and {done} are there"
+                raise truncated(self.path, found)
+            n = min(len(piece), len(buffer) - done)
+            buffer[done : done + n] = piece[:n]
+            self._ahead = piece[n:]
+            done += n
+
+    def require_end(self, expected: str) -> None:
+        """Raise when more follows than padding.
+
+        Raises
+        ------
+        LimitReached
+            INFLATION_LIMIT.
+        """
+        left = 0
+        for piece in self.rest():
+            left += len(piece)
+            if left > SLACK_BYTES:
+                raise LimitReached.of(
+                    "INFLATION_LIMIT",
+                    f"more than {SLACK_BYTES} bytes behind the numbers",
+                    expected=expected,
+                    path=str(self.path),
+                )
 
     def skip(self, count: int) -> None:
         """Pass over `count` bytes."""

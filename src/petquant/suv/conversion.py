@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from petquant.acquisition import Frame, PetAcquisition, Radiopharmaceutical
+from petquant.acquisition import Clock, Frame, Instant, PetAcquisition, Radiopharmaceutical
 from petquant.errors import Finding
 from petquant.flags import refusals_of
-from petquant.overrides import Overrides
+from petquant.overrides import DECAY_REFERENCES, Overrides, moment
 from petquant.suv.corrections import attenuation_findings
 from petquant.suv.facts import gather
 from petquant.suv.patient import height_m, sex
@@ -25,6 +25,8 @@ from petquant.suv.units import Stored
 from petquant.tracers import Tracer
 
 __all__ = ["SuvConversion", "SuvScale", "convert"]
+
+_UNITS_OF_WORDS = {"SUV": "GML"}  # what --units says in words that are no DICOM term
 
 ABOUT_DATES = frozenset(
     {
@@ -112,6 +114,7 @@ def convert(
     findings = (
         *acquisition.findings,
         *_override_findings(overrides),
+        *_beyond_clock(acquisition, overrides),
         *attenuation_findings(acquisition, allow_nac=allow_nac),
         *tracer_findings,
         *facts.stored.findings,
@@ -155,12 +158,12 @@ def _refused(findings: tuple[Finding, ...], *suv_types: str, is_strict: bool = F
 
 def _located(finding: Finding, acquisition: PetAcquisition) -> Finding:
     """Return a finding with its series; one about dates says what de-identification says it did to them."""
-    where = finding.where or f"series {acquisition.series_uid}"
+    located = acquisition.located(finding)
     modified = dict(acquisition.deidentification).get("LongitudinalTemporalInformationModified")
     if modified is None or finding.code not in ABOUT_DATES:
-        return replace(finding, where=where)
+        return located
     note = f"(LongitudinalTemporalInformationModified (0028,0303) is {modified})"
-    return replace(finding, where=where, found=f"{finding.found} {note}")
+    return replace(located, found=f"{finding.found} {note}")
 
 
 def _as_the_user_says(acquisition: PetAcquisition, overrides: Overrides) -> PetAcquisition:
@@ -174,7 +177,11 @@ def _as_the_user_says(acquisition: PetAcquisition, overrides: Overrides) -> PetA
         weight_kg=acquisition.weight_kg.given(overrides.weight_kg, option="--weight-kg"),
         height_m=acquisition.height_m.given(overrides.height_m, option="--height-m"),
         sex=acquisition.sex.given(overrides.sex, option="--sex"),
-        units=acquisition.units.given(overrides.units, option="--units"),
+        units=acquisition.units.given(
+            _UNITS_OF_WORDS.get((overrides.units or "").upper(), overrides.units),
+            option="--units",
+            text=overrides.units or "",
+        ),
         suv_type=acquisition.suv_type.given(overrides.suv_type, option="--suv-type"),
         decay_correction=acquisition.decay_correction.given(
             overrides.decay_correction, option="--decay-correction"
@@ -187,6 +194,35 @@ def _override_findings(overrides: Overrides) -> tuple[Finding, ...]:
         Finding(code="OVERRIDE", found=f"{option} {value} was given in place of the header's value")
         for option, value in overrides.given().items()
     )
+
+
+def _beyond_clock(acquisition: PetAcquisition, overrides: Overrides) -> tuple[Finding, ...]:
+    """Return the refusal of every time given that cannot be compared with those of the file."""
+    given = overrides.given()
+    options = (
+        "--injection-datetime",
+        "--injection-time",
+        "--decay-reference",
+        "--assay-time",
+        "--residual-time",
+    )
+    findings = []
+    for option in options:
+        text = given.get(option, DECAY_REFERENCES[0])
+        if acquisition.clock is Clock.CALENDAR or text in DECAY_REFERENCES:
+            continue
+        is_dated = isinstance(moment(text), Instant)
+        if acquisition.clock is Clock.INTERVALS or is_dated:
+            lacking = "date" if is_dated and acquisition.clock is Clock.DAY else "clock time"
+            findings.append(
+                Finding(
+                    code="SIDECAR_TIMES_MISSING",
+                    found=f"{option} {text} was given, and nothing says the {lacking} of the scan",
+                    expected="times of one clock",
+                    remedy="give --uptake-min, --decay-reference acquisition, --dose-mbq",
+                )
+            )
+    return tuple(findings)
 
 
 def _protocol(tracer: Tracer | None, timing: Timing) -> tuple[Finding, ...]:

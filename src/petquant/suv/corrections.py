@@ -24,7 +24,7 @@ def attenuation_findings(acquisition: PetAcquisition, *, allow_nac: bool) -> tup
             acquisition.corrections.finding(
                 "ATTENUATION_ASSUMED",
                 found=acquisition.attenuation_words,
-                expected="ATTN in CorrectedImage (0028,0051)",
+                expected=_expected_attenuation(acquisition),
                 quantities=quantities,
             ),
         )
@@ -44,6 +44,13 @@ def attenuation_findings(acquisition: PetAcquisition, *, allow_nac: bool) -> tup
     )
 
 
+def _expected_attenuation(acquisition: PetAcquisition) -> str:
+    written = acquisition.corrections
+    if written.tag:
+        return f"ATTN in {written.keyword} {written.tag}"
+    return f"{written.keyword} to say so"
+
+
 def decay_state(acquisition: PetAcquisition) -> tuple[str | None, tuple[Finding, ...]]:
     """Return START, ADMIN or NONE, or None with the refusal.
 
@@ -51,9 +58,13 @@ def decay_state(acquisition: PetAcquisition) -> tuple[str | None, tuple[Finding,
     """
     written = acquisition.decay_correction
     state = (written.value or "").strip().upper()
+    terms = "YES or NO" if acquisition.is_enhanced else "START, ADMIN or NONE"
     remedy = "give --decay-correction START, ADMIN or NONE"
+    if written.defect:
+        expected = "one state of decay correction"
+        return None, (written.finding(written.defect, expected=expected, remedy=remedy),)
     if state not in {"START", "ADMIN", "NONE"}:
-        finding = written.finding("DECAY_CORRECTION_MISSING", expected="START, ADMIN or NONE", remedy=remedy)
+        finding = written.finding("DECAY_CORRECTION_MISSING", expected=terms, remedy=remedy)
         return None, (finding,)
     corrections = acquisition.corrections.value
     if written.option or corrections is None or ("DECY" in corrections) == (state != "NONE"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from petquant.acquisition import Instant, PetAcquisition, Radiopharmaceutical
+from petquant.acquisition import DoseUnit, Instant, PetAcquisition, Radiopharmaceutical
 from petquant.errors import Finding
 from petquant.nuclides import decay_factor
 from petquant.overrides import Overrides, moment
@@ -21,28 +21,48 @@ PRIVATE_TOLERANCE = 0.05
 
 
 def dose_bq(item: Radiopharmaceutical) -> tuple[float | None, tuple[Finding, ...]]:
-    """Return the injected activity of a classic PET item in Bq at the time of injection, or the refusal.
+    """Return the injected activity of an item in Bq at the time of injection, or the refusal.
 
-    Below 1e4 the number is MBq for every tracer; from 1e4 to 1e6 it is plausible in no unit.
+    In a classic image the number is Bq by the standard; below 1e4 it is MBq for every tracer, and from 1e4 to
+    1e6 plausible in no unit. In an Enhanced image it is MBq by the standard (PS3.3 C.8.22.4); from 1e4 on it
+    is Bq, as seen. A side-car states the unit; where it does not, the number is judged as in a classic image.
     """
     written = item.dose
-    expected, remedy = "the injected activity in Bq", "give --dose-mbq"
+    expected = f"the injected activity in {'MBq' if item.dose_unit is DoseUnit.ENHANCED else 'Bq'}"
+    remedy = "give --dose-mbq"
     if written.defect:
         return None, (written.finding(written.defect, expected=expected, remedy=remedy),)
     if written.value is None:
         return None, (written.finding("DOSE_MISSING", expected=expected, remedy=remedy),)
     if written.value <= 0:
         return None, (written.finding("DOSE_NOT_POSITIVE", expected=expected, remedy=remedy),)
-    if written.option:
+    if written.option or item.dose_unit is DoseUnit.STATED:
         return written.value, ()
+    if item.dose_unit is DoseUnit.ENHANCED and written.value < 1e4:
+        return written.value * MEGA, ()
+    if item.dose_unit is DoseUnit.ENHANCED:
+        return written.value, (
+            written.finding("DOSE_ENHANCED_IN_BQ", expected="MBq; read as Bq", remedy=remedy),
+        )
+    is_unstated = item.dose_unit is DoseUnit.UNSTATED
     if written.value < 1e4:
+        code = "SIDECAR_ACTIVITY_UNITS_ASSUMED" if is_unstated else "DOSE_IN_MBQ"
+        unit = "its unit" if is_unstated else "Bq"
         return written.value * MEGA, (
-            written.finding("DOSE_IN_MBQ", expected=f"Bq; read as {written.value:g} MBq", remedy=remedy),
+            written.finding(code, expected=f"{unit}; read as {written.value:g} MBq", remedy=remedy),
         )
     if written.value < 1e6:
         return None, (
             written.finding(
                 "DOSE_UNIT_AMBIGUOUS", expected="a number plausible in Bq or in MBq", remedy=remedy
+            ),
+        )
+    if is_unstated:
+        return written.value, (
+            written.finding(
+                "SIDECAR_ACTIVITY_UNITS_ASSUMED",
+                expected=f"its unit; read as {written.value:g} Bq",
+                remedy=remedy,
             ),
         )
     return written.value, ()

@@ -30,6 +30,7 @@ def none_factors(
     """Return ``k_i = (1000 W / D) * x * exp(lambda (t_i - t_adm)) / (1 - exp(-x))`` in g/Bq, one a slice.
 
     ``x = lambda T_i``; ``x / (1 - exp(-x))`` corrects for decay during the frame, computed with ``expm1``.
+    A frame that states the time its values hold for has ``k_f = 1000 W / (D * 2^(-(t_f - t_adm)/T_half))``.
     """
     per_bq = admin_factor(weight_kg=weight_kg, dose_bq=dose_bq)
     return tuple(per_bq * growth for growth in alignment(frames, since=injected_at, half_life_s=half_life_s))
@@ -41,11 +42,14 @@ def alignment(frames: Sequence[Frame], *, since: datetime, half_life_s: float) -
     Raises
     ------
     ValueError
-        When a frame has no acquisition time or duration.
+        When a frame has no time that its values hold for, and no acquisition time or duration.
     """
     decay_constant = math.log(2.0) / half_life_s
     growths = []
     for frame in frames:
+        if frame.reference_at is not None:
+            growths.append(decay_factor(-(frame.reference_at - since).total_seconds(), half_life_s))
+            continue
         if frame.acquired_at is None or frame.duration_s is None:
             raise ValueError("a frame without acquisition time or duration")
         x = decay_constant * frame.duration_s

@@ -6,10 +6,10 @@ half-life below 11.5 h the clock time and the decay reference together give the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
-from petquant.acquisition import ClockTime, Instant, PetAcquisition, Radiopharmaceutical, Written
+from petquant.acquisition import Clock, ClockTime, Instant, PetAcquisition, Radiopharmaceutical, Written
 from petquant.errors import Finding
 from petquant.overrides import Overrides, moment
 
@@ -21,6 +21,15 @@ IMPLAUSIBLE_S = 21600.0  # 6 h, or 3 half-lives when that is longer
 HALF_DAY_S = 43200.0
 
 REMEDY = "give --injection-datetime"
+WAYS_OUT = {
+    Clock.CALENDAR: REMEDY,
+    Clock.DAY: "give --injection-time or --uptake-min",
+    Clock.INTERVALS: "give --uptake-min",
+}
+EXPECTED = {
+    "SIDECAR_TIMES_MISSING": "the seconds from TimeZero to the injection",
+    "SIDECAR_INJECTION_EQUALS_SCAN": "an injection before a static scan, or --trust-sidecar-times",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +96,7 @@ def inject(
     *,
     reference_at: datetime | None,
     half_life_s: float | None,
+    earliest_at: datetime | None = None,
 ) -> Injection:
     """Return the time of injection.
 
@@ -97,25 +107,78 @@ def inject(
         time of the scan is known.
     half_life_s
         Decides whether a date may be repaired.
+    earliest_at
+        Earliest start of acquisition, which an uptake time counts back from.
 
     Notes
     -----
     A date-time within one hour after and two half-lives before the reference is used as it is. Otherwise its
     clock time is put on the date of the reference, or on the day before when that is more than one hour
-    later than the reference.
+    later than the reference. What a file without dates states is an interval, and is used as it is.
     """
+    if overrides.uptake_min is not None:
+        injection = _before_scan(item, overrides.uptake_min, reference_at, earliest_at, half_life_s)
+    else:
+        injection = _written(acquisition, item, overrides, reference_at, half_life_s)
+    findings = (
+        replace(f, remedy=f.remedy.replace(REMEDY, WAYS_OUT[acquisition.clock])) for f in injection.findings
+    )
+    return replace(injection, findings=tuple(findings))
+
+
+def _before_scan(
+    item: Radiopharmaceutical,
+    uptake_min: float,
+    reference_at: datetime | None,
+    earliest_at: datetime | None,
+    half_life_s: float | None,
+) -> Injection:
+    """Return the injection that many minutes before the acquisition started."""
+    source: Written[Instant] = Written(
+        text=f"{uptake_min:g} min",
+        option="--uptake-min",
+        replaced=item.injected_at.text or item.injected_clock.text,
+    )
+    if earliest_at is None:
+        missing = source.finding(
+            "INJ_TIME_MISSING", expected="a start of acquisition to count it back from", remedy=REMEDY
+        )
+        return Injection(at=None, rule="", findings=(missing,))
+    at = earliest_at - timedelta(minutes=uptake_min)
+    return Injection(
+        at=at,
+        rule="uptake time as given, before the acquisition",
+        keyword="--uptake-min",
+        findings=tuple(_result_findings(at, reference_at, half_life_s, source)),
+    )
+
+
+def _written(
+    acquisition: PetAcquisition,
+    item: Radiopharmaceutical,
+    overrides: Overrides,
+    reference_at: datetime | None,
+    half_life_s: float | None,
+) -> Injection:
+    """Return the injection at the date or time that the file or the user states."""
     stamp, clock = _stated(item, overrides)
+    if stamp.defect == "SIDECAR_INJECTION_EQUALS_SCAN" and overrides.trust_sidecar_times:
+        stamp = replace(stamp, defect="")
     findings: list[Finding] = [
-        written.finding(written.defect, expected="a date or time", remedy=REMEDY)
+        written.finding(
+            written.defect, expected=EXPECTED.get(written.defect, "a date or time"), remedy=REMEDY
+        )
         for written in (stamp, clock)
         if written.defect
     ]
     if stamp.value is None and clock.value is None and not findings:
         stamp = acquisition.private.injected_at
         if stamp.value is None:
+            other = item.injected_clock
+            also = f", also absent from {other.keyword} {other.tag}" if other.keyword else ""
             missing = item.injected_at.finding(
                 "INJ_TIME_MISSING",
-                expected="the time of injection, also absent from RadiopharmaceuticalStartTime (0018,1072)",
+                expected=f"the time of injection{also}",
                 remedy=f"{REMEDY} (de-identification keeps it with Retain Longitudinal Temporal Information, "
                 "113106 or 113107)",
             )
@@ -139,6 +202,7 @@ def inject(
         half_life_s=half_life_s,
         scanner_offset=acquisition.utc_offset,
         moved=timedelta(seconds=overrides.clock_offset_s or 0.0),
+        is_interval=acquisition.clock is not Clock.CALENDAR,
     )
     findings += _disagreement(stamp, clock, acquisition.utc_offset)
     return Injection(
@@ -196,6 +260,7 @@ def _placed(
     half_life_s: float | None,
     scanner_offset: timedelta | None,
     moved: timedelta,
+    is_interval: bool,
 ) -> Injection:
     """Return the injection on the calendar of the reference (suv.md section 6, steps 1 to 5)."""
     findings: list[Finding] = []
@@ -207,9 +272,10 @@ def _placed(
     named = {"keyword": source.option or source.keyword, "tag": "" if source.option else source.tag}
     if recorded is not None:
         recorded += moved
-        if stamp.option or reference_at is None or half_life_s is None:
+        if stamp.option or is_interval or reference_at is None or half_life_s is None:
             findings += _result_findings(recorded, reference_at, half_life_s, source)
-            return Injection(at=recorded, rule="date-time as given", findings=tuple(findings), **named)
+            rule = "interval as written" if is_interval and not stamp.option else "date-time as given"
+            return Injection(at=recorded, rule=rule, findings=tuple(findings), **named)
         ahead_s = (reference_at - recorded).total_seconds()
         if -EARLY_S <= ahead_s < 2 * half_life_s:
             findings += _result_findings(recorded, reference_at, half_life_s, source)

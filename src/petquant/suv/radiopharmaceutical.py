@@ -95,7 +95,11 @@ def half_life(acquisition: PetAcquisition, item: Radiopharmaceutical, overrides:
     written = item.half_life_s
     if overrides.half_life is not None:
         return _overridden(written, overrides.half_life, named, evidence)
+    if written.defect == "HALF_LIFE_FROM_NUCLIDE" and len({nuclide.name for _, _, nuclide in named}) == 1:
+        return _of_nuclide(written, named[0][2], evidence)
     expected, remedy = "the half-life of the nuclide in s", "give --half-life SECONDS or --half-life nuclide"
+    if written.defect == "HALF_LIFE_FROM_NUCLIDE":
+        written, expected = replace(written, defect=""), f"{expected}, or one nuclide by name"
     code = written.defect or ("HALF_LIFE_MISSING" if written.value is None or written.value <= 0 else "")
     if code or written.value is None:
         name = named[0][2].name if named else ""
@@ -111,6 +115,24 @@ def half_life(acquisition: PetAcquisition, item: Radiopharmaceutical, overrides:
         source=f"{written.keyword} {written.tag}".strip(),
         evidence=evidence,
         findings=findings,
+    )
+
+
+def _of_nuclide(
+    written: Written[float], nuclide: Nuclide, evidence: tuple[tuple[str, str, str], ...]
+) -> HalfLife:
+    """Return the half-life of the table, for a format that names the nuclide and has no place for it."""
+    finding = written.finding(
+        "HALF_LIFE_FROM_NUCLIDE",
+        expected=f"the half-life; {nuclide.half_life_s:g} s of {nuclide.name} were taken ({nuclide.source})",
+        remedy="give --half-life to use another",
+    )
+    return HalfLife(
+        half_life_s=nuclide.half_life_s,
+        nuclide=nuclide.name,
+        source=f"of {nuclide.name}: {nuclide.source}",
+        evidence=evidence,
+        findings=(finding,),
     )
 
 

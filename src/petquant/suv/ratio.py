@@ -16,7 +16,11 @@ __all__ = ["bed_alignment", "ratio_refusals"]
 
 LINEAR = ("BQML", "GML", "CM2ML", "CNTS", "CPS")
 # Attributes that must be one per series even for a ratio.
-DECIDING = ("Units", "DecayCorrection", "CorrectedImage", "AcquisitionTime")
+DECIDING = (
+    "Units", "DecayCorrection", "CorrectedImage", "AcquisitionTime",
+    "MeasurementUnitsCodeSequence", "DecayCorrected", "DecayCorrectionDateTime", "AttenuationCorrected",
+    "FrameAcquisitionDateTime",
+)  # fmt: skip
 WRONG_SCAN = ("TRACER_UNEXPECTED", "OPTION_INVALID")
 
 
@@ -59,15 +63,15 @@ def bed_alignment(conversion: SuvConversion) -> Factor | None:
     if conversion.decay_correction in {"START", "ADMIN"} or conversion.stored.suv is not None:
         return 1.0
     frames = conversion.frames
-    starts = {frame.acquired_at for frame in frames}
+    starts = {frame.reference_at or frame.acquired_at for frame in frames}
     references_s = [frame.reference_s for frame in frames if frame.reference_s is not None]
     if len(starts) == 1 and references_s and max(references_s) - min(references_s) > TOLERANCE_S:
         return None  # one acquisition time was written for several beds
     if None not in starts and len(starts) == 1:
         return 1.0
     half_life_s = conversion.half_life.half_life_s
-    is_known = all(frame.acquired_at and frame.duration_s for frame in frames)
+    is_known = all(frame.is_timed for frame in frames)
     if conversion.decay_correction != "NONE" or half_life_s is None or not is_known:
         return None
-    earliest = min(frame.acquired_at for frame in frames if frame.acquired_at is not None)
+    earliest = min(start for start in starts if start is not None)
     return alignment(frames, since=earliest, half_life_s=half_life_s)

@@ -1,8 +1,8 @@
 """The jury for the decay reference: the one time that all voxels of a START series are corrected to.
 
-Headers seldom write it down. Series time, private times, decay factors, frame reference times and the
-vendor's own SUV factors are heard as witnesses (suv.md section 7); the choice follows an order of trust, and
-every witness that would change the SUV by more than 1 % is named.
+Where a file states it, that is it. Classic headers do not: series time, private times, decay factors, frame
+reference times and the vendor's own SUV factors are heard as witnesses (suv.md section 7); the choice follows
+an order of trust, and every witness that would change the SUV by more than 1 % is named.
 """
 
 from __future__ import annotations
@@ -60,14 +60,14 @@ def hear(evidence: Evidence, *, choice: str | None = None) -> Verdict:
     candidates = list(testify(evidence))
     findings = _remarks(evidence, candidates, earliest)
     if choice is not None:
-        chosen, problems = _chosen_by_user(
-            choice, candidates, near=earliest or evidence.series_at, utc_offset=evidence.utc_offset
-        )
+        near = evidence.stated_at or earliest or (None if evidence.must_be_stated else evidence.series_at)
+        chosen, problems = _chosen_by_user(choice, candidates, near=near, utc_offset=evidence.utc_offset)
         candidates += [chosen] if chosen is not None and chosen.id == "O" else []
     else:
-        chosen, problems = _chosen_by_trust(candidates, has_acquisition=bool(started))
+        chosen, problems = _chosen_by_trust(evidence, candidates, has_acquisition=bool(started))
         missing = [f for f in evidence.frames if f.duration_s is None]
-        if missing and not evidence.has_frame_start_convention:
+        is_stated = evidence.must_be_stated or evidence.stated_at is not None
+        if missing and not evidence.has_frame_start_convention and not is_stated:
             problems = (*problems, _duration_missing(len(missing)))
     if chosen is not None and chosen.at is not None and evidence.half_life_s is not None:
         candidates = _with_effects(candidates, chosen.at, evidence.half_life_s)
@@ -77,7 +77,7 @@ def hear(evidence: Evidence, *, choice: str | None = None) -> Verdict:
         at=None if chosen is None else chosen.at,
         rule="" if chosen is None else f"{chosen.id}: {chosen.name}",
         candidates=tuple(candidates),
-        convention=f"{moment} ({why})",
+        convention="" if evidence.must_be_stated else f"{moment} ({why})",
         findings=(*findings, *problems),
     )
 
@@ -172,10 +172,26 @@ def _chosen_by_user(
 
 
 def _chosen_by_trust(
-    candidates: list[Candidate], *, has_acquisition: bool
+    evidence: Evidence, candidates: list[Candidate], *, has_acquisition: bool
 ) -> tuple[Candidate | None, tuple[Finding, ...]]:
-    """Return the first of P, S, D, B, A0 that is valid, with what that choice has to say."""
+    """Return the first of T, P, S, D, B, A0 that is valid, with what that choice has to say.
+
+    An Enhanced image that does not state its reference gives none.
+    """
     valid = {candidate.id: candidate for candidate in candidates if candidate.is_valid}
+    if "T" in valid:
+        return valid["T"], ()
+    if evidence.must_be_stated:
+        return None, (
+            Finding(
+                code="REF_TIME_UNRESOLVED",
+                found="missing",
+                expected="the time that the voxels are decay-corrected to",
+                remedy=f"{REMEDY} with a clock time or an ISO date-time",
+                keyword="DecayCorrectionDateTime",
+                tag="(0018,9701)",
+            ),
+        )
     series, earliest = candidates[0], candidates[1]
     for id_ in ("P", "S"):
         if id_ in valid:
@@ -249,8 +265,10 @@ def _conflicts(
     table = "; ".join(f"{c.id} ({c.name}) {c.at} would change SUV by {100 * e:+.2f} %" for _, e, c in dissent)
     is_grave = any(abs(effect) > REFUSE_EFFECT for _, effect, _ in dissent)
     is_supported = any(abs(effect) <= FLAG_EFFECT for _, effect, _ in others)
-    is_copy_of_acquisition = _is_copy_of_acquisition(evidence, earliest) and all(
-        fam == "acquisition" for fam, _, _ in dissent
+    is_copy_of_acquisition = (
+        family != "stated"
+        and _is_copy_of_acquisition(evidence, earliest)
+        and all(fam == "acquisition" for fam, _, _ in dissent)
     )
     code = "REF_TIME_CONFLICT"
     if is_grave and not is_supported and not is_copy_of_acquisition:

@@ -114,7 +114,7 @@ def _activity_factor(facts: Facts) -> Factor | None:
         interval_s = (facts.timing.reference_at - injected_at).total_seconds()
         return start_factor(weight_kg=weight, dose_bq=dose, decay_interval_s=interval_s, half_life_s=life_s)
     frames = facts.timing.frames
-    if facts.state == "NONE" and all(f.acquired_at and f.duration_s for f in frames):
+    if facts.state == "NONE" and all(frame.is_timed for frame in frames):
         return none_factors(
             weight_kg=weight, dose_bq=dose, injected_at=injected_at, frames=frames, half_life_s=life_s
         )
@@ -164,6 +164,8 @@ def _rule(facts: Facts) -> str:
     formula = {
         "START": "W / (D 2^(-dt/T_half))",
         "ADMIN": "W / D",
-        "NONE": "per slice, W/D x exp(lambda(t_i - t_adm)) / (1 - exp(-x))",
+        "NONE": "per slice, W / (D 2^(-(t_i - t_adm)/T_half)), t_i FrameReferenceDateTime"
+        if all(frame.reference_at is not None for frame in facts.timing.frames)
+        else "per slice, W/D x exp(lambda(t_i - t_adm)) / (1 - exp(-x))",
     }.get(facts.state or "", "")
     return "; ".join(part for part in (stored.rule, f"{facts.state} {formula}" if formula else "") if part)

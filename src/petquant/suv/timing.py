@@ -21,10 +21,11 @@ from petquant.suv.witnesses import TOLERANCE_S, Evidence
 __all__ = ["Timing", "time_series"]
 
 SHIFTED_S = 43200.0
+DURATIONS = frozenset({"ActualFrameDuration", "FrameAcquisitionDuration"})
 BEHIND_VENDOR_FACTOR = frozenset(
     {
         "--weight-kg", "--dose-mbq", "--assay-mbq", "--injection-datetime", "--injection-time",
-        "--clock-offset-s", "--half-life", "--radiopharm-index",
+        "--clock-offset-s", "--half-life", "--radiopharm-index", "--uptake-min",
     }
 )  # fmt: skip
 
@@ -78,18 +79,34 @@ def time_series(
         As far as they are known; the jury needs them for some witnesses.
     """
     series_at = None if acquisition.series_at.value is None else acquisition.series_at.value.at
-    frames, findings = _on_series_date(acquisition.frames, series_at, half_life_s)
+    stated_at, stated_zone = on_scanner_clock(acquisition.decay_corrected_to, acquisition.utc_offset)
+    anchor_at, anchor = series_at, "series time"
+    if acquisition.is_enhanced:  # whose series time says nothing of the scan
+        anchor_at, anchor = stated_at if state == "START" else None, "DecayCorrectionDateTime"
+    frames, findings = _on_day_of(acquisition.frames, anchor_at, half_life_s, anchor=anchor)
     findings = (*_unlifted(acquisition.time_findings, overrides), *findings)
     started = [frame.acquired_at for frame in frames if frame.acquired_at is not None]
     earliest_at = min(started) if started else None
     private_at, zone = on_scanner_clock(acquisition.private.decay_corrected_to, acquisition.utc_offset)
 
     def placed(reference_at: datetime | None) -> Injection:
-        return inject(acquisition, item, overrides, reference_at=reference_at, half_life_s=half_life_s)
+        return inject(
+            acquisition,
+            item,
+            overrides,
+            reference_at=reference_at,
+            earliest_at=earliest_at,
+            half_life_s=half_life_s,
+        )
 
-    provisional_at = _provisional(series_at, earliest_at, private_at)
+    provisional_at = stated_at or (
+        earliest_at if acquisition.is_enhanced else _provisional(series_at, earliest_at, private_at)
+    )
     if state == "NONE":
-        provisional_at = earliest_at
+        provisional_at = min(
+            (at for frame in frames if (at := frame.reference_at or frame.acquired_at) is not None),
+            default=None,
+        )
     injection = placed(provisional_at)
     if state != "START":
         if state == "NONE":
@@ -105,6 +122,9 @@ def time_series(
     evidence = Evidence(
         series_at=series_at,
         private_at=private_at,
+        stated_at=stated_at,
+        stated_by=acquisition.decay_corrected_to.keyword,
+        must_be_stated=acquisition.is_enhanced,
         injected_at=injection.at,
         frames=frames,
         half_life_s=half_life_s,
@@ -114,6 +134,7 @@ def time_series(
         weight_g=weight_g,
         utc_offset=acquisition.utc_offset,
     )
+
     verdict = hear(evidence, choice=overrides.decay_reference)
     again = placed(verdict.at)
     if again.at != injection.at:
@@ -125,7 +146,7 @@ def time_series(
         reference_at=verdict.at,
         earliest_at=earliest_at,
         frames=frames,
-        findings=(*findings, *zone, *verdict.findings, *again.findings),
+        findings=(*findings, *zone, *stated_zone, *verdict.findings, *again.findings),
     )
 
 
@@ -139,17 +160,18 @@ def _provisional(
     return earliest_at or private_at
 
 
-def _on_series_date(
-    frames: tuple[Frame, ...], series_at: datetime | None, half_life_s: float | None
+def _on_day_of(
+    frames: tuple[Frame, ...], anchor_at: datetime | None, half_life_s: float | None, *, anchor: str
 ) -> tuple[tuple[Frame, ...], tuple[Finding, ...]]:
-    """Return the frames moved by whole days to the series date, when they lie more than 12 h off.
+    """Return the frames moved by whole days to the date of an anchor, when they lie more than 12 h off.
 
-    De-identification shifts attributes one by one; a half-life below 11.5 h leaves no doubt about the day.
+    The anchor is the series time, or what an Enhanced image is decay-corrected to. De-identification shifts
+    attributes one by one; a half-life below 11.5 h leaves no doubt about the day.
     """
     started = [frame.acquired_at for frame in frames if frame.acquired_at is not None]
-    if not started or series_at is None or half_life_s is None or half_life_s >= LONG_LIVED_S:
+    if not started or anchor_at is None or half_life_s is None or half_life_s >= LONG_LIVED_S:
         return frames, ()
-    apart_s = (min(started) - series_at).total_seconds()
+    apart_s = (min(started) - anchor_at).total_seconds()
     if abs(apart_s) <= SHIFTED_S:
         return frames, ()
     days = -round(apart_s / 86400)
@@ -161,8 +183,8 @@ def _on_series_date(
     )
     finding = Finding(
         code="ACQ_DATE_SHIFTED",
-        found=f"{min(started)}, far from the series time {series_at}; moved by {days} d",
-        expected="an acquisition near the series time",
+        found=f"{min(started)}, far from the {anchor} {anchor_at}; moved by {days} d",
+        expected=f"an acquisition near the {anchor}",
         keyword="AcquisitionDate",
         tag="(0008,0022)",
     )
@@ -171,8 +193,9 @@ def _on_series_date(
 
 def _needed_without_correction(frames: tuple[Frame, ...]) -> tuple[Finding, ...]:
     findings = []
-    without_time = sum(frame.acquired_at is None for frame in frames)
-    without_duration = sum(frame.duration_s is None for frame in frames)
+    untimed = [frame for frame in frames if frame.reference_at is None]
+    without_time = sum(frame.acquired_at is None for frame in untimed)
+    without_duration = sum(frame.duration_s is None for frame in untimed)
     if without_time:
         findings.append(
             Finding(
@@ -206,14 +229,17 @@ def _unlifted(findings: tuple[Finding, ...], overrides: Overrides) -> tuple[Find
     """
     answered: set[str] = set()
     if overrides.frame_duration_s is not None:
-        answered.add("ActualFrameDuration")
+        answered |= DURATIONS
     if overrides.decay_reference is not None:
-        answered |= {"SeriesTime", "FrameReferenceTime", "DecayFactor", "ActualFrameDuration"}
+        answered |= {
+            "SeriesTime", "DecayCorrectionDateTime", "ImageDecayCorrectionTime", "FrameReferenceDateTime",
+            "FrameReferenceTime", "DecayFactor", *DURATIONS,
+        }  # fmt: skip
         by_slice = {"backcompute", "decayfactor"}
         if overrides.decay_reference not in {"acquisition", *by_slice}:
-            answered |= {"AcquisitionTime", "AcquisitionDateTime"}
+            answered |= {"AcquisitionTime", "AcquisitionDateTime", "FrameAcquisitionDateTime"}
         if overrides.decay_reference in by_slice:
-            answered -= {"FrameReferenceTime", "DecayFactor", "ActualFrameDuration"}
+            answered -= {"FrameReferenceTime", "DecayFactor", *DURATIONS}
     return tuple(f for f in findings if f.keyword not in answered or not refusals_of((f,)))
 
 

@@ -55,7 +55,9 @@ def stored_quantity(acquisition: PetAcquisition, overrides: Overrides, *, decay:
     written = acquisition.units
     units = (written.value or "").strip().upper()
     if not units:
-        finding = written.finding("UNITS_MISSING", expected="a unit such as BQML", remedy="give --units")
+        finding = written.finding(
+            written.defect or "UNITS_MISSING", expected="a unit such as BQML", remedy=_remedy_of(written)
+        )
         return Stored(units="", findings=(finding,))
     if units == "BQML":
         ignored = _ignored_factors(acquisition)
@@ -77,6 +79,14 @@ def stored_quantity(acquisition: PetAcquisition, overrides: Overrides, *, decay:
             "UNITS_NOT_SUV", expected="a unit that converts to SUV, such as BQML", remedy="use the PET series"
         )
     return Stored(units=units, findings=(finding,))
+
+
+def _remedy_of(written: Written[str]) -> str:
+    if written.defect == "NIFTI_UNITS_UNKNOWN":
+        return (
+            "give a JSON side-car of the same name, --units suv, or --units bqml with dose, weight and times"
+        )
+    return "give --units"
 
 
 def _ignored_factors(acquisition: PetAcquisition) -> tuple[Finding, ...]:
@@ -131,7 +141,7 @@ def _counts(acquisition: PetAcquisition, overrides: Overrides, decay: str | None
         if option
         in {
             "--weight-kg", "--dose-mbq", "--injection-datetime", "--injection-time", "--half-life",
-            "--assay-mbq", "--clock-offset-s", "--decay-reference",
+            "--assay-mbq", "--clock-offset-s", "--decay-reference", "--uptake-min",
         }
     ]  # fmt: skip
     if suv_factor is not None and not changes and decay != "NONE":

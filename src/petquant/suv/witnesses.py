@@ -36,6 +36,7 @@ NAMES = {
     "D": "back-computed from DecayFactor",
     "B": "back-computed from FrameReferenceTime",
     "R": "back-computed from the vendor's SUV factor",
+    "T": "stated in the file",
     "O": "given by --decay-reference",
 }
 FAMILIES = {
@@ -45,6 +46,7 @@ FAMILIES = {
     "D": "acquisition",
     "B": "acquisition",
     "R": "scanner factor",
+    "T": "stated",
 }
 
 
@@ -55,7 +57,7 @@ class Candidate:
     Attributes
     ----------
     id
-        S, A0, P, D, B, R, or O for the user's own.
+        S, A0, P, D, B, R, T where the file states it, or O for the user's own.
     at
         None when it cannot be computed.
     is_valid
@@ -100,6 +102,13 @@ class Evidence:
         For the witness R.
     utc_offset
         Of the scanner's clock, for a time that the user gives with its own.
+    stated_at
+        What the file itself calls the decay reference; None when it does not.
+    stated_by
+        Attribute or key that states it.
+    must_be_stated
+        Whether nothing else may be chosen: of an Enhanced image, whose series time is not even heard (suv.md
+        section 13).
     """
 
     series_at: datetime | None
@@ -112,10 +121,13 @@ class Evidence:
     dose_bq: float | None = None
     weight_g: float | None = None
     utc_offset: timedelta | None = None
+    stated_at: datetime | None = None
+    stated_by: str = ""
+    must_be_stated: bool = False
 
 
 def testify(evidence: Evidence) -> tuple[Candidate, ...]:
-    """Return the candidates S, A0, P, D, B and R, in this order."""
+    """Return the candidates S, A0, P, D, B and R, in this order, and T where it is, or must be, stated."""
     started = [frame.acquired_at for frame in evidence.frames if frame.acquired_at is not None]
     earliest = min(started) if started else None
     return (
@@ -125,6 +137,7 @@ def testify(evidence: Evidence) -> tuple[Candidate, ...]:
         _from_decay_factor(evidence),
         _from_frame_reference(evidence, convention(evidence)[0]),
         _from_vendor_factor(evidence),
+        *_stated(evidence),
     )
 
 
@@ -149,10 +162,20 @@ def _plain(id_: str, at: datetime | None, absent: str) -> Candidate:
     return Candidate(id=id_, at=at, is_valid=at is not None, reason="last resort" if at else absent)
 
 
+def _stated(evidence: Evidence) -> tuple[Candidate, ...]:
+    at, is_stated = evidence.stated_at, evidence.stated_at is not None
+    if not is_stated and not evidence.must_be_stated:
+        return ()
+    reason = f"{evidence.stated_by} is {'' if is_stated else 'not '}written"
+    return (Candidate(id="T", at=at, is_valid=is_stated, reason=reason),)
+
+
 def _series(evidence: Evidence, earliest: datetime | None) -> Candidate:
     at = evidence.series_at
     if at is None:
         return Candidate(id="S", at=None, is_valid=False, reason="no series date and time")
+    if evidence.must_be_stated:
+        return Candidate(id="S", at=at, is_valid=False, reason="no candidate in an Enhanced image")
     if earliest is None:
         return Candidate(id="S", at=at, is_valid=True, reason="no acquisition time to check it against")
     late_s = (at - earliest).total_seconds()

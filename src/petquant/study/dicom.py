@@ -1,9 +1,10 @@
-"""A study, opened: its PET series chosen, its headers read and judged, its pixels still on disk."""
+"""A study in DICOM: its PET series chosen, its headers read and judged, its pixels still on disk."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,63 +15,23 @@ from petquant.dicom.belonging import PetFacts
 from petquant.dicom.ct import Ct, read_ct
 from petquant.dicom.frames import one_frame
 from petquant.dicom.header import read_acquisition
-from petquant.dicom.index import Index, Series, index
+from petquant.dicom.index import Index, Series
 from petquant.dicom.select import Selection, attenuation_of, select
 from petquant.dicom.stack import Stack, stack
+from petquant.dicom.tags import TAG
 from petquant.errors import Finding, Refused
 from petquant.grid import Grid
-from petquant.overrides import Overrides
-from petquant.roi import Reading
+from petquant.study.choices import Choices
+from petquant.study.opened import UNITS
+from petquant.study.source import Patient, SetAside, Source
 from petquant.suv.conversion import SuvConversion, convert
 from petquant.volume import PlaneWindow, Unit, Volume
 
-__all__ = ["Choices", "PetStudy", "judge", "open_study"]
-
-UNITS = {"BQML": Unit.BQML, "GML": Unit.GML, "CM2ML": Unit.CM2ML, "CPS": Unit.CPS}
+__all__ = ["DicomStudy", "judge", "open_dicom", "source_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
-    """Which series, which SUV, and what the user allows.
-
-    Parameters
-    ----------
-    study, series
-        UID, a unique part of it, or (series) the series number.
-    frame, gate
-        From 1, of a dynamic or gated series.
-    suv_types
-        Names of `petquant.suv.normalisation`, or ``native``.
-    overrides
-        Values in place of the header's.
-    is_strict
-        Flags marked S refuse.
-    allow_empty
-        A file of regions without a region is an answer: no lesion.
-    has_further
-        Regions are measured by the further quantities as well.
-    reading
-        How files of regions are meant where they do not say so.
-    """
-
-    study: str | None = None
-    series: str | None = None
-    frame: int | None = None
-    gate: int | None = None
-    suv_types: tuple[str, ...] = ("bw",)
-    overrides: Overrides = field(default_factory=Overrides)
-    is_strict: bool = False
-    allow_nac: bool = False
-    allow_extreme: bool = False
-    allow_incomplete: bool = False
-    allow_empty: bool = False
-    has_further: bool = False
-    reading: Reading = field(default_factory=Reading)
-    follow_symlinks: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PetStudy:
+class DicomStudy:
     """One PET series of a study, headers only.
 
     Parameters
@@ -115,6 +76,38 @@ class PetStudy:
         """What regions in DICOM are held against."""
         return PetFacts.of(self.series, self.stack)
 
+    @property
+    def source(self) -> Source:
+        """What outputs may say about the files of the series and its folder."""
+        instances = self.stack.instances
+        files = {one.path: f"{one.text(TAG['SOPInstanceUID'])} {one.size}" for one in instances}
+        own = source_of(self.series)
+        return Source(
+            uid=own.uid,
+            study_uid=own.study_uid,
+            identity=own.identity,
+            patient=own.patient,
+            frame_of_reference_uid=own.frame_of_reference_uid,
+            number=own.number,
+            modality=own.modality,
+            manufacturer=instances[0].text(TAG["Manufacturer"]),
+            model=instances[0].text(TAG["ManufacturerModelName"]),
+            n_files=len(files),
+            n_slices=len(instances),
+            n_distinct_slopes=len({one.text(TAG["RescaleSlope"]) for one in instances}),
+            grid=self.stack.grid,
+            digest=sha256("\n".join(sorted(files.values())).encode()).hexdigest(),
+            n_series=len(self.index.series),
+            strays=self.index.strays,
+            set_aside=tuple(
+                SetAside(uid=other.uid, modality=other.modality, n_files=other.n_files, reason=why)
+                for other, why in self.set_aside
+            ),
+            uids=own.uids | {series.uid for series in self.index.series},
+            root=self.index.path,
+            paths=tuple(dict.fromkeys(one.path for series in self.index.series for one in series.instances)),
+        )
+
     def volume(self, *, keep: NDArray[np.bool_] | None = None, window: PlaneWindow | None = None) -> Volume:
         """Return the volume in its stored unit; what is not kept, or out of the window, gives totals only."""
         unit = UNITS.get(self.conversion.stored.units, Unit.COUNTS)
@@ -135,28 +128,44 @@ class PetStudy:
         verify_unchanged(self.stack.instances)
 
 
-def open_study(path: str | os.PathLike[str], choices: Choices) -> PetStudy:
-    """Return the PET series of a folder that fits, judged by its headers.
+def source_of(series: Series) -> Source:
+    """Return what is known of a series that could not be opened as a study."""
+    first = series.instances[0]
+    paths = tuple(dict.fromkeys(one.path for one in series.instances))
+    return Source(
+        uid=series.uid,
+        study_uid=series.study_uid,
+        identity=series.study_uid,
+        patient=Patient(
+            name=first.text(TAG["PatientName"]),
+            patient_id=first.text(TAG["PatientID"]),
+            issuer=first.text(TAG["IssuerOfPatientID"]),
+            birth_date=first.text(TAG["PatientBirthDate"]),
+            study_date=first.text(TAG["StudyDate"]),
+        ),
+        frame_of_reference_uid=series.frame_of_reference_uid,
+        number=series.number,
+        modality=series.modality,
+        n_files=len(paths),
+        uids=frozenset({series.uid, series.study_uid, series.frame_of_reference_uid} - {""}),
+        root=os.path.commonpath([os.path.dirname(path) for path in paths]),  # noqa: PTH120 - as written
+        paths=paths,
+    )
 
-    Parameters
-    ----------
-    path
-        Folder of any mess, or one file.
-    choices
-        Which series, and what the user says about it.
+
+def open_dicom(found: Index, choices: Choices) -> DicomStudy:
+    """Return the PET series of a folder that fits, judged by its headers.
 
     Raises
     ------
     PetquantError
-        When there is no PET series, or several fit, or a file cannot be read. What forbids the SUV does not
-        raise: it stands in the conversion's findings.
+        When there is no PET series, or several fit, or a file cannot be read.
     """
-    found = index(path, follow_symlinks=choices.follow_symlinks)
     selection = select(found, study=choices.study, series=choices.series, allow_nac=choices.allow_nac)
     return judge(found, selection, choices)
 
 
-def judge(found: Index, selection: Selection, choices: Choices) -> PetStudy:
+def judge(found: Index, selection: Selection, choices: Choices) -> DicomStudy:
     """Return the selected series with its headers read and judged."""
     series, frame_findings = one_frame(selection.series, frame=choices.frame, gate=choices.gate)
     slices = stack(series, allow_incomplete=choices.allow_incomplete)
@@ -172,7 +181,7 @@ def judge(found: Index, selection: Selection, choices: Choices) -> PetStudy:
         suv_types=tuple(dict.fromkeys(("bw", *choices.suv_types))),
         allow_nac=choices.allow_nac,
     )
-    return PetStudy(
+    return DicomStudy(
         index=found,
         series=series,
         set_aside=selection.set_aside,

@@ -1,0 +1,98 @@
+"""A volume from NIfTI: one frame of stored numbers, read slice by slice, with one slope and intercept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petquant.errors import Refused
+from petquant.grid import Grid
+from petquant.nifti.header import MAX_VOXELS, ImageKind, NiftiHeader, read_header
+from petquant.nifti.stream import open_stream
+from petquant.volume import SliceTotals, Unit, Volume
+
+__all__ = ["PET", "read_pet_header", "read_pet_volume"]
+
+PET = ImageKind(
+    words="a PET image",
+    scaling="RESCALE_SLOPE_INVALID",
+    scaling_error=Refused,
+    no_affine="GEOMETRY_MISSING",
+    affines_apart="PET_AFFINES_DISAGREE",
+)
+
+
+def read_pet_header(path: Path, *, max_voxels: int = MAX_VOXELS) -> NiftiHeader:
+    """Return the header of a PET image; no number is read.
+
+    Raises
+    ------
+    UsageError, UnreadableInput, LimitReached
+        As `petquant.nifti.stream.open_stream` and `petquant.nifti.header.read_header`.
+    Refused
+        RESCALE_SLOPE_INVALID for a slope that is infinite or negative; GEOMETRY_MISSING,
+        PET_AFFINES_DISAGREE.
+    """
+    with open_stream(path) as stream:
+        header = read_header(stream, max_voxels=max_voxels, kind=PET)
+    if header.slope < 0:
+        raise Refused.of(
+            "RESCALE_SLOPE_INVALID",
+            f"scl_slope {header.slope:g}",
+            expected="a slope above 0",
+            path=str(path),
+        )
+    return header
+
+
+def read_pet_volume(
+    path: Path, header: NiftiHeader, *, grid: Grid, frame: int, keep: NDArray[np.bool_] | None, unit: Unit
+) -> Volume:
+    """Return one frame of a PET image.
+
+    Parameters
+    ----------
+    header
+        What `read_pet_header` returned.
+    grid
+        Of the header, or the same with the true positions of uneven slices.
+    frame
+        From 0.
+    keep
+        (nk,) bool: slices whose values will be asked for; all when None. Totals are taken over every slice.
+
+    Raises
+    ------
+    UnreadableInput
+        FILE_TRUNCATED; FILE_NOT_UNDERSTOOD for a damaged gzip stream.
+    LimitReached
+        INFLATION_LIMIT, when more follows the last frame than the header declares.
+    """
+    nk, nj, ni = header.grid.shape
+    is_loaded = np.ones(nk, np.bool_) if keep is None else np.asarray(keep, np.bool_)
+    native = header.dtype.newbyteorder("=")
+    stored = np.empty((nk, nj, ni), native)
+    spare = np.empty((nj, ni), native)
+    totals = np.empty((3, nk), np.float64)
+    with open_stream(path) as stream:
+        read_header(stream, kind=PET)
+        stream.skip(header.gap_bytes + frame * header.frame_bytes)
+        for k in range(nk):
+            numbers = stored[k] if is_loaded[k] else spare
+            stream.fill(memoryview(numbers).cast("B"))  # type: ignore[arg-type] # an array is a buffer
+            if native != header.dtype:
+                numbers.byteswap(inplace=True)
+            totals[:, k] = numbers.sum(dtype=np.float64), numbers.min(), numbers.max()
+        if frame == header.n_frames - 1:
+            stream.require_end(f"{header.n_frames} x {header.frame_bytes} bytes, as the header declares")
+    return Volume(
+        grid=grid,
+        unit=unit,
+        stored=stored,
+        slope=np.full(nk, header.slope),
+        intercept=np.full(nk, header.intercept),
+        totals=SliceTotals(total=totals[0], smallest=totals[1], largest=totals[2]),
+        is_loaded=is_loaded,
+    )
