@@ -26,7 +26,7 @@ def run(
         list[str] | None,
         typer.Option(metavar="NAME", help="Phantoms, or a group of header cases; repeatable."),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A few dialects of the smallest phantoms.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="The smallest phantoms in their own dialect.")] = False,
     against: Annotated[
         Path | None,
         typer.Option(

@@ -23,11 +23,11 @@ def of(phantom: str, **dialect: str) -> Trial:
 
 
 def test_the_quick_validation_passes(petquant):
-    result = petquant("validate", "--quick", "--json", "--workers", "1")
+    result = petquant("validate", "--quick", "--json")
     record = result.json
     assert record["failures"] == []
     assert result.code == 0
-    assert record["n_checks"] > 5_000
+    assert record["n_checks"] > 3_000
     assert {"tiny", "anisotropic", "ibsi_suv_small/0_0"} <= {one["phantom"] for one in record["phantoms"]}
 
 
