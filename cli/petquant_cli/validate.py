@@ -26,7 +26,9 @@ def run(
         list[str] | None,
         typer.Option(metavar="NAME", help="Phantoms, or a group of header cases; repeatable."),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="The smallest phantoms in their own dialect.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="The smallest phantoms in their own dialect.")
+    ] = False,
     against: Annotated[
         Path | None,
         typer.Option(
