@@ -52,6 +52,9 @@ def run(
             help="Every part of a lesion that is connected on the PET (faces, edges, corners) is a lesion.",
         ),
     ] = False,
+    more: Annotated[
+        bool, typer.Option("--more", help="Measure the further quantities too: moments, mesh, diameters.")
+    ] = False,
     format_: Annotated[
         str | None,
         typer.Option(
@@ -102,6 +105,7 @@ def run(
         choices=replace(
             choices,
             allow_empty=allow_empty,
+            has_further=more,
             reading=replace(reading, splits_components=split_components),
         ),
         labels=None if labels is None else existing(labels),

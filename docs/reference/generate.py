@@ -41,6 +41,7 @@ EFFECTS: dict[Severity, tuple[str, str]] = {
 
 SCOPES: dict[Scope, tuple[str, str]] = {
     Scope.REGION: ("Of a region", "One row a region and SUV type."),
+    Scope.FURTHER: ("Of a region, with `--more`", "In the same rows, after the others."),
     Scope.ACTIVITY: (
         "Of a region, when SUV was refused",
         (

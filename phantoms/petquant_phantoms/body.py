@@ -323,25 +323,28 @@ def suv_field(
     ValueError
         If a sharp shape has no exact mean over the voxels of this grid.
     """
-    points_mm = grid.voxel_centres_mm()
     suv = np.full(grid.shape, body.background_suv)
-    half_diagonal_mm = 0.5 * math.hypot(*grid.spacing_mm)
     for uptake in body.uptakes:
-        shape = uptake.shape
-        reach_mm = (
-            shape.outer_radius_mm + fields.REACH_IN_SIGMAS * fields.sigma_mm(fwhm_mm) + half_diagonal_mm
-        )
-        near = ((points_mm - np.array(shape.centre_mm)) ** 2).sum(axis=-1) <= reach_mm**2
-        values = (
-            shape.field(points_mm[near], fwhm_mm=fwhm_mm)
-            if sampling == "point"
-            else _voxel_means(shape, points_mm[near], grid, fwhm_mm)
-        )
-        suv[near] += uptake.contrast_suv * values
+        near, values = _unit_field(uptake.shape, grid, fwhm_mm, sampling)
+        suv.reshape(-1)[near] += uptake.contrast_suv * values
     for spike in body.spikes:
         suv[spike.voxel] = spike.suv
     suv.flags.writeable = False
     return suv
+
+
+@lru_cache(maxsize=32)
+def _unit_field(
+    shape: Shape, grid: ImageGrid, fwhm_mm: float, sampling: Sampling
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the flat voxels that a shape reaches and its field there: one anatomy serves many tracers."""
+    points_mm = grid.voxel_centres_mm().reshape(-1, 3)
+    half_diagonal_mm = 0.5 * math.hypot(*grid.spacing_mm)
+    reach_mm = shape.outer_radius_mm + fields.REACH_IN_SIGMAS * fields.sigma_mm(fwhm_mm) + half_diagonal_mm
+    near = np.flatnonzero(((points_mm - np.array(shape.centre_mm)) ** 2).sum(axis=-1) <= reach_mm**2)
+    if sampling == "point":
+        return near, shape.field(points_mm[near], fwhm_mm=fwhm_mm)
+    return near, _voxel_means(shape, points_mm[near], grid, fwhm_mm)
 
 
 def _voxel_means(

@@ -91,7 +91,8 @@ def combinations(
     """Yield every applicable combination of vendor, decay correction, units, encoding, object and slopes.
 
     Left out is what cannot be written: JPEG 2000 of images below 32 x 32, a projection beside a multi-frame
-    object, and as Enhanced PET phantoms that are gated or whose edits name classic attributes.
+    object, as Enhanced PET phantoms that are gated or whose edits name classic attributes, and beds without
+    decay correction under one acquisition time, whose header would not tell when each was taken.
 
     Parameters
     ----------
@@ -109,6 +110,8 @@ def combinations(
     """
     axes = product(vendors, decays, units, transfer_syntaxes, objects, slopes)
     for vendor, decay, unit, syntax, kind, slope in axes:
+        if decay == "NONE" and not definition.header.acquisition_time_per_bed:
+            continue
         if not _can_be_written(definition, transfer_syntax=syntax, kind=kind):
             continue
         varied = definition.in_dialect(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,8 +69,8 @@ def regions_of(
     )
 
 
-def whole_labels(values: NDArray[np.generic], path: Path) -> Int:
-    """Return the values as labels.
+def whole_labels(values: NDArray[np.generic], path: Path) -> NDArray[np.integer]:
+    """Return the values as labels, in the type that the file has where it holds whole numbers.
 
     Raises
     ------
@@ -91,19 +92,35 @@ def whole_labels(values: NDArray[np.generic], path: Path) -> Int:
         return whole.astype(np.int64)
     if values.dtype.itemsize == 8 or values.dtype.kind == "i":
         _reject((values < 0) | (values > LARGEST_LABEL), values, path)  # type: ignore[operator]
-    return values.astype(np.int64)
+    return np.asarray(values, np.int64) if values.dtype.itemsize == 8 else cast("NDArray[np.integer]", values)
 
 
-def by_label(voxels: Int, labels: Int) -> Iterator[tuple[int, Int]]:
-    """Yield each label with its voxels, ascending."""
+def by_label(voxels: Int, labels: NDArray[np.integer]) -> Iterator[tuple[int, Int]]:
+    """Yield each label with its voxels, ascending.
+
+    Neighbours in a row share a label as a rule, so that runs of them are sorted and not voxels.
+    """
     if not len(labels):
         return
-    narrow = labels.astype(np.uint16) if labels.max() < 2**16 else labels  # 16 bits are sorted by counting
+    run = np.concatenate([[0], np.flatnonzero(labels[1:] != labels[:-1]) + 1])
+    label_of = labels[run]
+    narrow = label_of.astype(np.uint16) if label_of.max() < 2**16 else label_of  # 16 bits: sorted by counting
     order = np.argsort(narrow, kind="stable")
-    voxels, labels = voxels[order], labels[order]
-    starts = np.flatnonzero(np.diff(labels, prepend=-1))
-    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(labels)], strict=True):
-        yield int(labels[start]), voxels[start:end]
+    lengths = np.diff(run, append=len(labels))[order]
+    if len(run) < len(labels):
+        ends = np.cumsum(lengths)
+        place = np.arange(len(voxels))
+        place += np.repeat(run[order] - ends + lengths, lengths)
+        sizes = lengths
+    else:
+        place, sizes = order, np.ones(len(order), np.int64)
+    voxels, label_of = voxels[place], label_of[order]
+    first = np.concatenate([[0], np.flatnonzero(label_of[1:] != label_of[:-1]) + 1])
+    ends = np.cumsum(np.add.reduceat(sizes, first))
+    for label, start, end in zip(
+        label_of[first].tolist(), [0, *ends[:-1].tolist()], ends.tolist(), strict=True
+    ):
+        yield label, voxels[start:end]
 
 
 def frame_index(frames: int, frame: int | None, path: Path) -> int:

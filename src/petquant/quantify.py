@@ -24,6 +24,7 @@ from petquant.metrics import (
     measure,
     references,
     slices_needed,
+    window_needed,
     without_volumes,
 )
 from petquant.quantification import Quantification
@@ -89,7 +90,10 @@ def quantify(
         if refused and not only_ratios:
             raise Refused.because(*dict.fromkeys((*refused, *against_ratios)))
         lesions, references_, of_regions = _regions(opened, rois, backgrounds, labels, choices)
-        native = opened.volume(keep=slices_needed(opened.grid, [*lesions, *references_]))
+        measured_rois = [*lesions, *references_]
+        native = opened.volume(
+            keep=slices_needed(opened.grid, measured_rois), window=window_needed(opened.grid, measured_rois)
+        )
         opened.verify_unchanged()
     if manifest is not None:
         verify(study, manifest)  # what was read is what was locked: no size or time can tell a changed bit
@@ -103,7 +107,7 @@ def quantify(
     if not only_ratios:
         _refuse((*findings, *of_regions), choices)
     measured = [
-        _measured(suv_type, volume, lesions, references_, flags_of(findings))
+        _measured(suv_type, volume, lesions, references_, flags_of(findings), has_further=choices.has_further)
         for suv_type, volume in volumes.items()
     ]
     rows, found, summary = measured[0]
@@ -160,11 +164,24 @@ def _suv(
 
 
 def _measured(
-    suv_type: str, volume: Volume, lesions: list[Roi], backgrounds: list[Roi], flags: tuple[str, ...]
+    suv_type: str,
+    volume: Volume,
+    lesions: list[Roi],
+    backgrounds: list[Roi],
+    flags: tuple[str, ...],
+    *,
+    has_further: bool,
 ) -> tuple[list[Measurement], list[Reference], Burden]:
     """Return the rows of one SUV type, the backgrounds behind their ratios, and the sums."""
     found = references(volume, backgrounds, lesions)
-    rows = measure(volume, lesions, suv_type=suv_type, conversion_flags=flags, references=found)
+    rows = measure(
+        volume,
+        lesions,
+        suv_type=suv_type,
+        conversion_flags=flags,
+        references=found,
+        has_further=has_further,
+    )
     total = burden(volume, lesions, rows)
     if "SLICE_THICKNESS_MISSING" not in flags:
         return rows, found, total

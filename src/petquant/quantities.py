@@ -6,16 +6,17 @@ is a voxel's value, ``w`` the fraction of the voxel in the region, ``v`` the vol
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-__all__ = ["QUANTITIES", "REFERENCE_COLUMNS", "REGION_COLUMNS", "Quantity", "Scope"]
+__all__ = ["FURTHER_COLUMNS", "QUANTITIES", "REFERENCE_COLUMNS", "REGION_COLUMNS", "Quantity", "Scope"]
 
 
 class Scope(StrEnum):
     """What a quantity is a property of."""
 
     REGION = "region"
+    FURTHER = "further"  # a region's, on request
     ACTIVITY = "activity"  # a region's, in place of SUV when that was refused
     RATIO = "ratio"  # a region's, one column a background: NAME is the background's name
     REFERENCE = "reference"
@@ -196,6 +197,45 @@ _REGION = (
 )
 
 
+_FURTHER = (
+    _row(
+        "suv_skewness",
+        "skewness",
+        "m3 / m2^1.5, m_k = sum(w (x - suv_mean)^k) / sum(w); 0 when all x are equal",
+        ONE,
+        ibsi="KE2A",
+        source=IBSI,
+    ),
+    _row(
+        "suv_excess_kurtosis",
+        "excess kurtosis",
+        "m4 / m2^2 - 3; 0 when all x are equal",
+        ONE,
+        ibsi="IPH6",
+        source=IBSI,
+    ),
+    _row("suv_iqr", "interquartile range", "suv_p75 - suv_p25", SUV, ibsi="SALO", source=IBSI),
+    _row("suv_rms", "root mean square", "sqrt(sum(w x^2) / sum(w))", SUV, ibsi="5ZWQ", source=IBSI),
+    _row(
+        "mesh_volume_ml",
+        "volume of the mesh",
+        "enclosed by the surface w = 0.5 between voxel centres (marching cubes); below mtv_ml",
+        ML,
+        ibsi="RNU0",
+        source=IBSI,
+    ),
+    _row(
+        "max_3d_diameter_mm",
+        "maximum 3D diameter",
+        "largest distance between two vertices of the mesh",
+        MM,
+        ibsi="L0JK",
+        source=IBSI,
+    ),
+    _row("equivalent_sphere_diameter_mm", "diameter of a sphere of the MTV", "(6 mtv_ml / pi)^(1/3)", MM),
+)
+
+
 def _in(scope: Scope, *rows: tuple[str, str, str, tuple[str, str], str]) -> tuple[Quantity, ...]:
     return tuple(
         Quantity(
@@ -209,6 +249,7 @@ RATIO_CODE = "(126039, DCM)"
 
 QUANTITIES: tuple[Quantity, ...] = (
     *_REGION,
+    *(replace(row, scope=Scope.FURTHER) for row in _FURTHER),
     *_in(
         Scope.ACTIVITY,
         ("activity_max_bqml", "largest activity", "suv_max before conversion", BQML, ""),
@@ -249,4 +290,5 @@ QUANTITIES: tuple[Quantity, ...] = (
 )
 
 REGION_COLUMNS = tuple(row.column for row in _REGION)
+FURTHER_COLUMNS = tuple(row.column for row in _FURTHER)
 REFERENCE_COLUMNS = tuple(row.column for row in QUANTITIES if row.scope is Scope.REFERENCE)

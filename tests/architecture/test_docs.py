@@ -97,7 +97,11 @@ def own_data(tmp_path_factory) -> Path:
     other = catalogue.build("two_tracer_pentixafor", root / "other")
     shutil.copytree(mine.dicom, root / "two_studies/fdg")
     shutil.copytree(other.dicom, root / "two_studies/pentixafor")
-    for built in (mine.root, other.root):
+    iec = catalogue.build("nema_earl2", root / "iec")
+    cylinder = catalogue.build("uniform_cylinder", root / "cylinder")
+    shutil.copytree(iec.dicom, root / "my_iec_phantom")
+    shutil.copytree(cylinder.dicom, root / "my_cylinder")
+    for built in (mine.root, other.root, iec.root, cylinder.root):
         shutil.rmtree(built)
     return root
 

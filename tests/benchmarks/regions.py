@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from petquant.metrics import measure
 from petquant.metrics.intensity import Intensity, intensity
+from petquant.metrics.measure import by_batch
 from petquant.metrics.peak import Peaks, peaks
 from petquant.nifti.labels import read_label_map
 from petquant.volume import SliceTotals, Unit, Volume
@@ -96,9 +97,7 @@ def contestants(folder: Path, wanted: set[str]) -> dict[str, Callable[[], object
         path = folder / f"{name}.nii"
         nib.save(nib.Nifti1Image(labels.T, np.diag([SPACING_MM] * 3 + [1.0])), path)
         volume = volume_of(stored, slope, path)
-        run[f"statistics_{name}"] = lambda path=path, volume=volume: intensity(
-            volume, read_label_map(path).rois
-        )
+        run[f"statistics_{name}"] = lambda path=path, volume=volume: only_statistics(volume, path)
         run[f"peaks_{name}"] = lambda path=path, volume=volume: statistics_and_peaks(volume, path)
         run[f"all_{name}"] = lambda path=path, volume=volume: measure(
             volume, read_label_map(path).rois, suv_type="bw"
@@ -107,10 +106,15 @@ def contestants(folder: Path, wanted: set[str]) -> dict[str, Callable[[], object
     return {name: run[name] for name in sorted(wanted)}
 
 
-def statistics_and_peaks(volume: Volume, path: Path) -> tuple[Intensity, Peaks]:
+def only_statistics(volume: Volume, path: Path) -> list[Intensity]:
+    """Return what petquant measures without peaks, batch by batch as `measure` does."""
+    return list(by_batch(lambda part: intensity(volume, part), read_label_map(path).rois))
+
+
+def statistics_and_peaks(volume: Volume, path: Path) -> list[Peaks]:
     """Return what petquant measures, the peaks with it, before rows are made of it."""
-    found = intensity(volume, read_label_map(path).rois)
-    return found, peaks(volume, found)
+    rois = read_label_map(path).rois
+    return list(by_batch(lambda part: peaks(volume, intensity(volume, part)), rois))
 
 
 def peer(path: Path, image: sitk.Image) -> sitk.LabelIntensityStatisticsImageFilter:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from petquant.errors import Refused
-from petquant.metrics import boxes, measure, slices_needed
+from petquant.metrics import boxes, measure, slices_needed, window_needed
 from petquant.metrics.sphere import PEAK_RADIUS_MM, exact_octant, peak_sphere
 
 ROUNDED = 6e-11  # the published weights have ten decimals
@@ -277,3 +278,35 @@ def test_peak_of_a_blurred_sphere_hardly_depends_on_voxels_and_position(make_vol
             volume = make_volume(1 + 9 * blurred(r), (step, step, step))
             found.append(peaks_of(volume, make_roi(r <= radius))[0]["suv_peak"])
     assert max(found) / min(found) < 1.01
+
+
+@pytest.mark.parametrize("kind", ["noise", "hot spot", "plateau", "tiny", "huge"])
+def test_screened_peaks_are_those_of_every_single_centre(make_volume, make_roi, kind):
+    # what single precision and bounds rule out must not be the largest: a large region is searched in full
+    rng = np.random.default_rng(6)
+    values = rng.normal(5.0, 1.0, (40, 30, 32))
+    if kind == "hot spot":
+        values[30, 20, 21] = 400.0
+    if kind == "plateau":
+        values[5:35, 5:25, 5:27] = 7.0
+    values *= {"tiny": 1e-60, "huge": 1e60}.get(kind, 1.0)
+    region = np.zeros(values.shape, np.bool_)
+    region[2:38, 2:29, 2:30] = True
+    exact, binary = gathered(values, region, peak_sphere((4.0, 4.0, 4.0)))
+    (found,) = peaks_of(make_volume(values, (4.0, 4.0, 4.0)), make_roi(region))
+    assert found["suv_peak"] == pytest.approx(exact, rel=1e-12)
+    assert found["suv_peak_ibsi_global"] == pytest.approx(binary, rel=1e-12)
+
+
+def test_a_window_of_rows_gives_the_same_peaks(make_volume, make_roi):
+    rng = np.random.default_rng(7)
+    values = rng.normal(5.0, 1.0, (12, 30, 32))
+    region = np.zeros(values.shape, np.bool_)
+    region[3:6, 10:13, 0:4] = True
+    whole, roi = make_volume(values, (4.0, 4.0, 4.0)), make_roi(region)
+    window = window_needed(whole.grid, [roi])
+    assert window == ((8, 15), (0, 32))  # the sphere reaches 2 voxels of 4 mm
+    part = replace(whole, stored=values[:, 8:15].copy(), window=window)
+    assert peaks_of(part, roi) == peaks_of(whole, roi)
+    with pytest.raises(LookupError):
+        part.at([7 * 32])

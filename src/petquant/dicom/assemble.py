@@ -26,7 +26,7 @@ from petquant.dicom.stack import Stack
 from petquant.dicom.tags import tag_words
 from petquant.dicom.transfer_syntax import DEFLATED, is_encapsulated
 from petquant.errors import Finding, Refused, UnreadableInput
-from petquant.volume import SliceTotals, Unit, Volume
+from petquant.volume import PlaneWindow, SliceTotals, Unit, Volume, cut_of, worth_cutting
 
 __all__ = ["read_volume", "verify_unchanged"]
 
@@ -37,6 +37,7 @@ def read_volume(
     stack: Stack,
     *,
     keep: NDArray[np.bool_] | None = None,
+    window: PlaneWindow | None = None,
     unit: Unit,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Volume:
@@ -48,6 +49,8 @@ def read_volume(
         With a grid; refusals among its findings are the caller's business.
     keep
         (nk,) bool: slices whose values will be asked for; all when None. Totals are taken over every slice.
+    window
+        Rows and columns whose values will be asked for; all when None.
     unit
         Of ``slope * stored + intercept``.
 
@@ -64,14 +67,18 @@ def read_volume(
     form = pixel_format_of(stack.instances)
     nk, nj, ni = stack.grid.shape
     is_loaded = np.ones(nk, np.bool_) if keep is None else np.asarray(keep, np.bool_)
-    stored = np.empty((nk, nj, ni), form.dtype)
+    window = worth_cutting(window, (nj, ni))
     spare = np.empty((nj, ni), form.dtype)
+    part = cut_of(window)
+    stored = np.empty((nk, *spare[part].shape), form.dtype)
     totals = np.empty((3, nk), np.float64)
     suspects = []
     inflated_file = _InflatedFile(limits)
     for k, instance in enumerate(stack.instances):
-        pixels = stored[k] if is_loaded[k] else spare
+        pixels = stored[k] if is_loaded[k] and window is None else spare
         _read_slice(instance, form, pixels, inflated_file)
+        if is_loaded[k] and window is not None:
+            stored[k] = spare[part]
         totals[:, k] = _total(pixels), pixels.min(), pixels.max()
         if contradicts_sign(pixels, smallest=totals[1, k], largest=totals[2, k]):
             suspects.append(instance)
@@ -86,6 +93,7 @@ def read_volume(
         intercept=stack.intercept,
         totals=SliceTotals(total=totals[0], smallest=totals[1], largest=totals[2]),
         is_loaded=is_loaded,
+        window=window,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from petquant.metrics.burden import Burden, burden
 from petquant.metrics.left_right import left_right_findings
-from petquant.metrics.measure import measure, slices_needed, without_volumes
+from petquant.metrics.measure import measure, slices_needed, window_needed, without_volumes
 from petquant.metrics.tbr import Reference, references
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "measure",
     "references",
     "slices_needed",
+    "window_needed",
     "without_volumes",
 ]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from petquant.grid import Grid
 from petquant.metrics.intensity import Intensity
-from petquant.metrics.segments import Segments, values_not_finite
+from petquant.metrics.segments import values_not_finite
 from petquant.volume import Volume
 
 __all__ = ["Moved", "finest_axes", "moved"]
@@ -59,7 +59,7 @@ def moved(volume: Volume, found: Intensity) -> Moved:
     Refused
         ROI_VALUES_NOT_FINITE, when a voxel of the dilated region is NaN or infinite.
     """
-    is_surface, outer = _layers(found.centres, volume.grid)
+    is_surface, outer = _layers(found, volume.grid)
     of_outer, voxels = np.divmod(outer, volume.grid.size)
     x = volume.at(voxels)
     if volume.stored.dtype.kind == "f" and not np.isfinite(x).all():
@@ -86,10 +86,9 @@ def moved(volume: Volume, found: Intensity) -> Moved:
     )
 
 
-def _layers(centres: Segments, grid: Grid) -> tuple[Bool, Int]:
+def _layers(found: Intensity, grid: Grid) -> tuple[Bool, Int]:
     """Return which voxels lie at the boundary, and the keys of the voxels on its other side, ascending."""
-    keys = centres.keys(grid.size)
-    index = centres.index(grid)
+    keys, index = found.centres.keys(grid.size), found.index
     is_surface = np.zeros(len(keys), np.bool_)
     outer = []
     for axis in finest_axes(grid):
@@ -106,5 +105,5 @@ def _layers(centres: Segments, grid: Grid) -> tuple[Bool, Int]:
 
 
 def _once(keys: Int) -> Int:
-    keys.sort()
+    keys.sort(kind="stable")  # runs of ascending keys
     return keys[np.concatenate([[True], keys[1:] != keys[:-1]])] if len(keys) else keys

@@ -23,9 +23,11 @@ VOXELS_A_BOX = 2000  # that could be summed in the time that a further box costs
 
 
 def boxes_of(
-    index: tuple[Int, Int, Int], centres: Segments, reach: tuple[int, int, int]
-) -> Iterator[tuple[Int, Box]]:
-    """Yield the centres in parts (places in `index`), each with its box, which may reach out of the image.
+    index: tuple[Int, Int, Int], centres: Segments, reach: tuple[int, int, int], *, voxels: int | None = None
+) -> Iterator[tuple[Int, Int, Box]]:
+    """Yield regions with their centres (places in `index`) and a box, which may reach out of the image.
+
+    A region that is cut comes once for every part of it.
 
     Parameters
     ----------
@@ -35,7 +37,10 @@ def boxes_of(
         Which of them belong to one region.
     reach
         Of the sphere along k, j, i.
+    voxels
+        Of a box, at most; `BOX_VOXELS` when None.
     """
+    largest = BOX_VOXELS if voxels is None else voxels
     margin = np.array(reach)
     low = np.stack([np.minimum.reduceat(axis, centres.starts) for axis in index], axis=1) - margin
     high = np.stack([np.maximum.reduceat(axis, centres.starts) for axis in index], axis=1) + margin + 1
@@ -45,10 +50,11 @@ def boxes_of(
         regions = pending.pop()
         start, end = low[regions].min(axis=0), high[regions].max(axis=0)
         size = int((end - start).prod())
-        if size <= min(BOX_VOXELS, int(alone[regions].sum()) + VOXELS_A_BOX * (len(regions) - 1)):
-            yield _members(centres, regions), _box(start, end)
+        if size <= min(largest, int(alone[regions].sum()) + VOXELS_A_BOX * (len(regions) - 1)):
+            yield regions, _members(centres, regions), _box(start, end)
         elif len(regions) == 1:
-            yield from _cut(index, _members(centres, regions), margin)
+            for part, box in _cut(index, _members(centres, regions), margin, largest):
+                yield regions, part, box
         else:
             axis = int((end - start).argmax())
             middle = low[regions, axis] + high[regions, axis]
@@ -63,7 +69,7 @@ def _members(centres: Segments, regions: Int) -> Int:
     return np.arange(ends[-1]) + np.repeat(centres.starts[regions] - ends + sizes, sizes)
 
 
-def _cut(index: tuple[Int, Int, Int], members: Int, margin: Int) -> Iterator[tuple[Int, Box]]:
+def _cut(index: tuple[Int, Int, Int], members: Int, margin: Int, largest: int) -> Iterator[tuple[Int, Box]]:
     """Halve a region along its longest axis until no box is large."""
     pending = [members]
     while pending:
@@ -72,7 +78,7 @@ def _cut(index: tuple[Int, Int, Int], members: Int, margin: Int) -> Iterator[tup
         start = np.array([axis.min() for axis in axes])
         end = np.array([axis.max() for axis in axes]) + 1
         length = end - start
-        if int((length + 2 * margin).prod()) <= BOX_VOXELS or len(part) == 1:
+        if int((length + 2 * margin).prod()) <= largest or len(part) == 1:
             yield part, _box(start - margin, end + margin)
             continue
         longest = int(length.argmax())

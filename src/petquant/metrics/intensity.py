@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from petquant.metrics.order import at_ranks
 from petquant.metrics.segments import Segments, values_not_finite
 from petquant.roi import Roi
 from petquant.volume import Volume
@@ -37,9 +38,9 @@ class Intensity:
     ----------
     regions, values, weights
         All voxels, their values, and their weights (None: all 1).
-    centres, is_centre, is_maximum
-        The voxels at least half inside, which of all voxels they are (None: all), and which of them hold
-        the maximum of their region.
+    centres, index, is_centre, is_maximum
+        The voxels at least half inside, their indices k, j, i, which of all voxels they are (None: all), and
+        which of them hold the maximum of their region.
     count
         Voxels at least half inside (or the one voxel of largest weight).
     is_fallback
@@ -62,6 +63,7 @@ class Intensity:
     values: Float
     weights: Float | None
     centres: Segments
+    index: tuple[Int, Int, Int]
     is_centre: Bool | None
     is_maximum: Bool
     count: Int
@@ -98,18 +100,20 @@ def intensity(volume: Volume, rois: Sequence[Roi]) -> Intensity:
         is_centre, is_fallback = _at_least_half(weights, regions)
         centres, centre_x = regions.keep(is_centre), x[is_centre]
 
-    ordered = _ordered(centre_x, centres)
-    maximum = ordered[centres.ends - 1]
+    maximum = np.maximum.reduceat(centre_x, centres.starts)
+    minimum = np.minimum.reduceat(centre_x, centres.starts)
     is_maximum = centre_x == centres.spread(maximum)
     total_weight = regions.sizes.astype(np.float64) if weights is None else regions.sum(weights)
     total = regions.sum(x if weights is None else x * weights)
     mean = total / total_weight
+    index = regions.index(volume.grid)
     squares = (x - regions.spread(mean)) ** 2
     return Intensity(
         regions=regions,
         values=x,
         weights=weights,
         centres=centres,
+        index=index if is_centre is None else centres.index(volume.grid),
         is_centre=is_centre,
         is_maximum=is_maximum,
         count=centres.sizes,
@@ -119,11 +123,11 @@ def intensity(volume: Volume, rois: Sequence[Roi]) -> Intensity:
         mean=mean,
         sd=np.sqrt(regions.sum(squares if weights is None else squares * weights) / total_weight),
         maximum=maximum,
-        minimum=ordered[centres.starts],
-        percentiles={name: _percentile(ordered, centres, p) for name, p in PERCENTILES.items()},
+        minimum=minimum,
+        percentiles=_percentiles(centre_x, centres, minimum, maximum),
         ties=centres.count(is_maximum),
         maximum_at=centres.voxels[centres.first(is_maximum)],
-        centroid_mm=_centroid_mm(volume, regions, weights, total_weight),
+        centroid_mm=_centroid_mm(volume, index, regions, weights, total_weight),
         weight_above={
             **{
                 name: _weight_above(x, regions, weights, regions.spread(fraction * maximum))
@@ -151,21 +155,15 @@ def _at_least_half(weights: Float, regions: Segments) -> tuple[Bool, Bool]:
     return is_half, is_fallback
 
 
-def _ordered(x: Float, centres: Segments) -> Float:
-    """Return the values in ascending order within each region."""
-    ordered = x.copy()
-    for start, end in zip(centres.starts.tolist(), centres.ends.tolist(), strict=True):
-        ordered[start:end].sort()
-    return ordered
-
-
-def _percentile(ordered: Float, centres: Segments, percent: float) -> Float:
+def _percentiles(x: Float, centres: Segments, minimum: Float, maximum: Float) -> dict[str, Float]:
     """Return x[h] at h = (n - 1) percent / 100, on a straight line between neighbours (numpy ``linear``)."""
-    h = (centres.sizes - 1) * (percent / 100.0)
+    h = (centres.sizes[:, None] - 1) * (np.array(list(PERCENTILES.values())) / 100.0)
     below = np.floor(h)
-    at = centres.starts + below.astype(np.int64)
-    low, high = ordered[at], ordered[np.minimum(at + 1, centres.ends - 1)]
-    return np.asarray(np.clip(low + (high - low) * (h - below), low, high), np.float64)
+    rank = below.astype(np.int64)
+    ranks = np.concatenate([rank, np.minimum(rank + 1, centres.sizes[:, None] - 1)], axis=1)
+    low, high = np.split(at_ranks(x, centres, ranks, smallest=minimum, largest=maximum), 2, axis=1)
+    found = np.clip(low + (high - low) * (h - below), low, high)
+    return dict(zip(PERCENTILES, np.ascontiguousarray(found.T), strict=True))
 
 
 def _weight_above(x: Float, regions: Segments, weights: Float | None, threshold: Float | float) -> Float:
@@ -175,12 +173,18 @@ def _weight_above(x: Float, regions: Segments, weights: Float | None, threshold:
     return regions.sum(weights * is_above)
 
 
-def _centroid_mm(volume: Volume, regions: Segments, weights: Float | None, total_weight: Float) -> Float:
+def _centroid_mm(
+    volume: Volume,
+    index: tuple[Int, Int, Int],
+    regions: Segments,
+    weights: Float | None,
+    total_weight: Float,
+) -> Float:
     """Return sum(w p) / sum(w) over voxel centres, each slice at its own position."""
     grid = volume.grid
-    along, j, i = (np.asarray(axis, np.float64) for axis in regions.index(grid))
+    along, j, i = (np.asarray(axis, np.float64) for axis in index)
     if grid.slice_positions_mm is not None:
-        along = grid.slice_positions_mm[along.astype(np.int64)] / grid.spacing_mm[0]
+        along = grid.slice_positions_mm[index[0]] / grid.spacing_mm[0]
     means = [
         regions.sum(axis if weights is None else axis * weights) / total_weight for axis in (along, j, i)
     ]

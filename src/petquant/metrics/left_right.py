@@ -27,7 +27,7 @@ from petquant.metrics.intensity import HALF
 from petquant.roi import Roi
 from petquant.volume import Volume
 
-__all__ = ["left_right_findings"]
+__all__ = ["SURROUNDINGS", "left_right_findings"]
 
 Int = NDArray[np.int64]
 
@@ -43,6 +43,7 @@ SMALLEST: Final = 10  # voxels of a region whose edge is more than noise
 MOST: Final = 256  # regions whose edges are looked at, the largest first
 WIDEST: Final = 4_000_000  # voxels of the box of such a region
 SAMPLE: Final = 10_000  # voxels of a region from which on only some of its slices are looked at
+SURROUNDINGS: Final = 2  # rows or columns that the surroundings of a region are off it
 ACROSS: Final = 0.9  # cosine between rows and the left-right axis from which a reversed row is a flip
 ALONG: Final = 0.999  # the same from which x -> -x stays within a row
 
@@ -181,15 +182,15 @@ def _around(grid: Grid, voxels: Int) -> Int:
     """Return the voxels two rows or columns off a region, not next to it, where the PET blurs it."""
     kji = grid.index_of(voxels)
     start, stop = kji.min(axis=0), kji.max(axis=0) + 1
-    start[1:] -= 2
-    stop[1:] += 2
+    start[1:] -= SURROUNDINGS
+    stop[1:] += SURROUNDINGS
     shape = stop - start
     if shape.prod() > WIDEST:
         return np.empty(0, np.int64)
     mask = np.zeros(shape, np.bool_)
     mask[tuple((kji - start).T)] = True
     ring = np.zeros_like(mask)
-    for step, value in ((2, True), (1, False)):
+    for step, value in ((SURROUNDINGS, True), (1, False)):
         for to, of in ((np.s_[step:], np.s_[:-step]), (np.s_[:-step], np.s_[step:])):
             for axes in ((slice(None), slice(None)), (slice(None),)):
                 target, source = (*axes, to)[-2:], (*axes, of)[-2:]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +13,22 @@ from numpy.typing import NDArray
 from petquant.grid import Grid
 from petquant.measurement import Measurement, Number
 from petquant.metrics.boundary import Moved, finest_axes, moved
+from petquant.metrics.further import further
 from petquant.metrics.intensity import FRACTIONS, LEVELS, Intensity, intensity
+from petquant.metrics.left_right import SURROUNDINGS
 from petquant.metrics.peak import Peaks, peaks
 from petquant.metrics.sphere import PEAK_VOLUME_MM3, peak_sphere
 from petquant.metrics.tbr import Reference, ratios
-from petquant.quantities import REGION_COLUMNS
+from petquant.quantities import FURTHER_COLUMNS, REGION_COLUMNS
 from petquant.roi import Roi, Role
-from petquant.volume import Unit, Volume
+from petquant.volume import PlaneWindow, Unit, Volume
 
-__all__ = ["measure", "slices_needed", "without_volumes"]
+__all__ = ["by_batch", "measure", "slices_needed", "window_needed", "without_volumes"]
+
+Found = TypeVar("Found")
 
 BATCH_VOXELS = 2**18  # measured at once
+MOST_THREADS = 4  # each holds the working memory of a batch
 NO_SUV = "none"  # the SUV type of a volume that could not be converted
 
 SENSITIVITY = ("mtv_eroded_ml", "mtv_dilated_ml", "tlg_eroded_g", "tlg_dilated_g")
@@ -43,6 +50,7 @@ SUV_COLUMNS = (
     "tlg_dilated_g",
     *LEVELS,
 )
+FURTHER_SUV_COLUMNS = ("suv_iqr", "suv_rms")
 # what needs the extent of a voxel along the slice axis
 VOLUME_COLUMNS = (
     "mtv_ml",
@@ -59,6 +67,9 @@ VOLUME_COLUMNS = (
     "peak_in_roi_fraction",
     "peak_in_fov_fraction",
     "peak_ibsi_sphere_ml",
+    "mesh_volume_ml",
+    "max_3d_diameter_mm",
+    "equivalent_sphere_diameter_mm",
 )
 VOLUME_FLAGS = (
     "ROI_SMALLER_THAN_PEAK_SPHERE",
@@ -79,12 +90,32 @@ def slices_needed(grid: Grid, rois: Sequence[Roi]) -> NDArray[np.bool_]:
     holds = np.zeros(grid.shape[0], np.bool_)
     for part in _batches(rois):
         holds[np.concatenate([roi.voxels for roi in part]) // in_slice] = True
-    reach = max(peak_sphere(grid.spacing_mm).reach[0], 1 if 0 in finest_axes(grid) else 0)
+    reach = _reach(grid)[0]
     needed = holds.copy()
     for step in range(1, reach + 1):
         needed[step:] |= holds[:-step]
         needed[:-step] |= holds[step:]
     return needed
+
+
+def window_needed(grid: Grid, rois: Sequence[Roi]) -> PlaneWindow:
+    """Return the rows that `measure` and the comparison of left with right touch in any slice, whole."""
+    _, nj, ni = grid.shape
+    holds = np.zeros(nj, np.bool_)
+    for part in _batches(rois):
+        holds[np.concatenate([roi.voxels for roi in part]) // ni % nj] = True
+    at = np.flatnonzero(holds)
+    if not len(at):
+        return (0, 0), (0, ni)
+    reach = max(_reach(grid)[1], SURROUNDINGS)
+    return (max(int(at[0]) - reach, 0), min(int(at[-1]) + 1 + reach, nj)), (0, ni)
+
+
+def _reach(grid: Grid) -> tuple[int, ...]:
+    """Return how far along k, j, i from a voxel of a region a value may count."""
+    finest = finest_axes(grid)
+    sphere = peak_sphere(grid.spacing_mm).reach
+    return tuple(max(reach, 1 if axis in finest else 0) for axis, reach in enumerate(sphere))
 
 
 def measure(
@@ -94,6 +125,7 @@ def measure(
     suv_type: str,
     conversion_flags: Sequence[str] = (),
     references: Sequence[Reference] = (),
+    has_further: bool = False,
 ) -> list[Measurement]:
     """Return one measurement a region, in the order of `rois`.
 
@@ -110,6 +142,8 @@ def measure(
         Flags of the conversion that made the volume; every row carries them.
     references
         Backgrounds of `petquant.metrics.references`; each adds its ``tbr_*`` columns.
+    has_further
+        Whether the columns of `petquant.metrics.further` are measured as well.
 
     Raises
     ------
@@ -117,12 +151,20 @@ def measure(
         ROI_VALUES_NOT_FINITE.
     """
     filled = [roi for roi in rois if len(roi.voxels)]
-    numbers = (row for part in _batches(filled) for row in _rows(volume, part, suv_type, references))
+    numbers = (
+        row
+        for rows in by_batch(
+            lambda part: _rows(volume, part, suv_type, references, has_further=has_further), filled
+        )
+        for row in rows
+    )
     unit = volume.unit.value
     each_once: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[str, ...]] = {}
     measurements = []
     for roi in rois:
-        values, flags = next(numbers) if len(roi.voxels) else (_empty(suv_type, references), ())
+        values, flags = (
+            next(numbers) if len(roi.voxels) else (_empty(suv_type, references, has_further=has_further), ())
+        )
         key = (roi.flags, flags)
         if key not in each_once:
             each_once[key] = tuple(dict.fromkeys([*conversion_flags, *roi.flags, *flags]))
@@ -142,15 +184,30 @@ def measure(
 
 
 def _batches(rois: Sequence[Roi]) -> Iterator[Sequence[Roi]]:
-    """Yield the regions in groups whose values fit into the cache."""
+    """Yield the regions in groups of about one size, whose values fit into the cache."""
+    total = sum(len(roi.voxels) for roi in rois)
+    most = total / max(1, -(-total // BATCH_VOXELS))
     start, voxels = 0, 0
     for at, roi in enumerate(rois):
-        if at > start and voxels + len(roi.voxels) > BATCH_VOXELS:
+        if at > start and voxels + len(roi.voxels) / 2 > most:
             yield rois[start:at]
             start, voxels = at, 0
         voxels += len(roi.voxels)
     if rois:
         yield rois[start:]
+
+
+def by_batch(act: Callable[[Sequence[Roi]], Found], rois: Sequence[Roi]) -> Iterator[Found]:
+    """Yield what `act` makes of every batch of the regions, in their order; several at a time on threads."""
+    parts = list(_batches(rois))
+    threads = min(len(parts), MOST_THREADS, os.cpu_count() or 1)
+    if threads < 2:
+        yield from map(act, parts)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - few lesions are one batch
+
+    with ThreadPoolExecutor(threads) as pool:
+        yield from pool.map(act, parts)
 
 
 def without_volumes(rows: Sequence[Measurement]) -> list[Measurement]:
@@ -169,13 +226,20 @@ def without_volumes(rows: Sequence[Measurement]) -> list[Measurement]:
 
 
 def _rows(
-    volume: Volume, rois: Sequence[Roi], suv_type: str, references: Sequence[Reference]
+    volume: Volume,
+    rois: Sequence[Roi],
+    suv_type: str,
+    references: Sequence[Reference],
+    *,
+    has_further: bool,
 ) -> list[tuple[dict[str, Number], tuple[str, ...]]]:
     """Return the values and flags of every region."""
     found = intensity(volume, rois)
     peak = peaks(volume, found)
     is_suv = suv_type != NO_SUV
-    columns = _columns(volume, found, peak, moved(volume, found))
+    columns: dict[str, Sequence[Number]] = {**_columns(volume, found, peak, moved(volume, found))}
+    if has_further:
+        columns |= further(volume.grid, found)
     of_references = tuple(code for reference in references for code in reference.flags_of_ratio)
     rows = []
     for roi, flags, numbers in zip(
@@ -281,12 +345,13 @@ def _without_suv(values: dict[str, Number], unit: Unit) -> dict[str, Number]:
     activities: dict[str, Number] = {
         name: values[source] if unit is Unit.BQML else None for name, source in ACTIVITY_COLUMNS.items()
     }
-    return values | dict.fromkeys(SUV_COLUMNS) | activities
+    without = dict.fromkeys([*SUV_COLUMNS, *(name for name in FURTHER_SUV_COLUMNS if name in values)])
+    return values | without | activities
 
 
-def _empty(suv_type: str, references: Sequence[Reference]) -> dict[str, Number]:
+def _empty(suv_type: str, references: Sequence[Reference], *, has_further: bool) -> dict[str, Number]:
     """Return the row of a region without voxels: no values, volumes of 0."""
-    values: dict[str, Number] = dict.fromkeys(REGION_COLUMNS)
+    values: dict[str, Number] = dict.fromkeys([*REGION_COLUMNS, *(FURTHER_COLUMNS if has_further else ())])
     values |= {"n_voxels": 0, "mtv_ml": 0.0, "tlg_g": 0.0}
     values |= dict.fromkeys([*SENSITIVITY, *FRACTIONS, *LEVELS], 0.0)
     values |= ratios(values, references)

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petquant.grid import Grid
-from petquant.metrics.boxes import Box, boxes_of
 from petquant.metrics.intensity import Intensity
-from petquant.metrics.segments import Segments, values_not_finite
+from petquant.metrics.screening import candidates
+from petquant.metrics.segments import Segments
 from petquant.metrics.sphere import Sphere, peak_sphere
-from petquant.metrics.sphere_sums import SphereSums, Workspace
+from petquant.metrics.sphere_means import sphere_means
 from petquant.volume import Volume
 
 __all__ = ["Peaks", "peaks"]
@@ -59,18 +59,20 @@ def peaks(volume: Volume, found: Intensity) -> Peaks:
     Refused
         ROI_VALUES_NOT_FINITE, when a voxel under a sphere is NaN or infinite.
     """
-    centres = found.centres
     sphere = peak_sphere(volume.grid.spacing_mm)
-    exact, binary = _means_at(volume, sphere, centres)
+    places, is_crowded = candidates(volume, sphere, found)
+    centres = found.centres.among(places)
+    is_maximum = found.is_maximum[places]
+    exact, binary = sphere_means(volume, sphere, centres, is_crowded=is_crowded)
     largest = np.maximum.reduceat(exact, centres.starts)
-    scale = np.maximum(np.abs(largest), np.abs(np.minimum.reduceat(exact, centres.starts)))
+    scale = np.maximum(np.abs(largest), np.maximum(np.abs(found.maximum), np.abs(found.minimum)))
     is_peak = exact >= centres.spread(largest - TIED * scale)
     centre = centres.voxels[centres.first(is_peak)]
     return Peaks(
         exact=largest,
         centre=centre,
         ibsi_global=np.maximum.reduceat(binary, centres.starts),
-        ibsi_local=np.maximum.reduceat(np.where(found.is_maximum, binary, -np.inf), centres.starts),
+        ibsi_local=np.maximum.reduceat(np.where(is_maximum, binary, -np.inf), centres.starts),
         in_roi_fraction=_in_roi(volume.grid, sphere, centre, found.regions, found.weights),
         in_fov_fraction=_in_fov(volume.grid, sphere, centre),
     )
@@ -119,71 +121,3 @@ def _in_fov(grid: Grid, sphere: Sphere, at: Int) -> Float:
         covered = (is_inside * sphere.exact_weights).sum(axis=1) / sphere.exact_weights.sum()
         found[part] = np.where(is_inside.all(axis=1), 1.0, covered)
     return found[case_of]
-
-
-def _means_at(volume: Volume, sphere: Sphere, centres: Segments) -> tuple[Float, Float]:
-    """Return the means of the exact and of the binary sphere at every centre."""
-    kernel = SphereSums.of(sphere)
-    index = centres.index(volume.grid)
-    exact, binary = np.empty(len(centres.voxels)), np.empty(len(centres.voxels))
-    totals = (sphere.exact_weights.sum(), sphere.binary_weights.sum())
-    workspace = Workspace()
-    not_finite: set[int] = set()
-    for members, box in boxes_of(index, centres, sphere.reach):
-        values = _values(volume, box)
-        local = tuple(axis[members] - low for axis, (low, _) in zip(index, box, strict=True))
-        at = (local[0] * values.shape[1] + local[1]) * values.shape[2] + local[2]
-        if volume.stored.dtype.kind == "f" and not (is_finite := np.isfinite(values)).all():
-            not_finite |= _under(~is_finite, box, centres.voxels[members], sphere, volume.grid)
-            values[~is_finite] = 0.0
-        sums = kernel.sums(values, workspace, at)
-        within: tuple[Float, ...] | tuple[float, float] = totals
-        if any(low < 0 or high > n for (low, high), n in zip(box, volume.grid.shape, strict=True)):
-            within = kernel.sums(_is_inside(volume, box), workspace, at)
-        exact[members] = sums[0] / within[0]
-        binary[members] = sums[1] / within[1]
-    if not_finite:
-        raise values_not_finite(len(not_finite))
-    return exact, binary
-
-
-def _under(is_marked: NDArray[np.bool_], box: Box, centres: Int, sphere: Sphere, grid: Grid) -> set[int]:
-    """Return the flat numbers of the marked voxels of a box that a sphere at any of the centres covers."""
-    under: set[int] = set()
-    low = np.array([axis[0] for axis in box])
-    for place in np.argwhere(is_marked) + low:
-        around = place + sphere.offsets
-        around = around[((around >= 0) & (around < grid.shape)).all(axis=1)]
-        if np.isin(np.ravel_multi_index(tuple(around.T), grid.shape), centres).any():
-            under.add(int(np.ravel_multi_index(tuple(place), grid.shape)))
-    return under
-
-
-def _values(volume: Volume, box: Box) -> Float:
-    """Return the values of a box, 0 outside the image and in slices that were not loaded."""
-    values = np.zeros(tuple(high - low for low, high in box))
-    inner = tuple(
-        slice(max(low, 0), min(high, n)) for (low, high), n in zip(box, volume.grid.shape, strict=True)
-    )
-    target = values[tuple(slice(s.start - low, s.stop - low) for s, (low, _) in zip(inner, box, strict=True))]
-    loaded = volume.is_loaded[inner[0]]
-    if loaded.all():
-        target[...] = volume.stored[inner]
-    else:
-        target[loaded] = volume.stored[inner][loaded]
-    target *= volume.slope[inner[0], None, None]
-    if volume.intercept[inner[0]].any():
-        target[loaded] += volume.intercept[inner[0]][loaded][:, None, None]
-    return values
-
-
-def _is_inside(volume: Volume, box: Box) -> Float:
-    """Return 1 inside the image and 0 outside, over a box."""
-    inside = np.zeros(tuple(high - low for low, high in box))
-    inside[
-        tuple(
-            slice(max(low, 0) - low, min(high, n) - low)
-            for (low, high), n in zip(box, volume.grid.shape, strict=True)
-        )
-    ] = 1.0
-    return inside

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ __all__ = ["Segments", "values_not_finite"]
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 Bool = NDArray[np.bool_]
+Values = TypeVar("Values", NDArray[np.float64], NDArray[np.float32])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,15 +48,22 @@ class Segments:
         """(n regions,) number of voxels."""
         return self.ends - self.starts
 
-    def spread(self, values: Float) -> Float:
+    def spread(self, values: Values) -> Values:
         """Return the value of each voxel's region, (n,)."""
-        return np.repeat(values, self.sizes)
+        return cast("Values", np.repeat(values, self.sizes))
 
     def keep(self, is_kept: Bool) -> Segments:
         """Return the segments of those voxels alone; every region must keep one."""
         ends = np.cumsum(is_kept)[self.ends - 1].astype(np.int64)
         return Segments(
             voxels=self.voxels[is_kept], starts=np.concatenate([[0], ends[:-1]]).astype(np.int64), ends=ends
+        )
+
+    def among(self, places: Int) -> Segments:
+        """Return the segments of the voxels at `places`, ascending; every region must have one."""
+        ends = np.searchsorted(places, self.ends)
+        return Segments(
+            voxels=self.voxels[places], starts=np.concatenate([[0], ends[:-1]]).astype(np.int64), ends=ends
         )
 
     def sum(self, values: Float) -> Float:

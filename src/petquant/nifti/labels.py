@@ -98,9 +98,11 @@ def _nonzero(words: NDArray[np.uint64], header: NiftiHeader, first: int) -> tupl
     """Return the voxels of `words` that are not 0, where voxel `first` is the first of them."""
     per_word = WORD_BYTES // header.dtype.itemsize
     at = np.flatnonzero(words != 0) if header.intercept == 0 else np.arange(len(words))
-    values = words.view(header.dtype).reshape(-1, per_word)[at]
+    values = words[at].view(header.dtype)
     if header.is_scaled:
         values = values * header.slope + header.intercept
-    row, column = np.nonzero(values)
-    native = values[row, column].astype(values.dtype.newbyteorder("="), copy=False)
-    return first + at[row] * per_word + column, native
+    voxels = ((first + at * per_word)[:, None] + np.arange(per_word)).reshape(-1)
+    is_labelled = values != 0
+    if not is_labelled.all():
+        voxels, values = voxels[is_labelled], values[is_labelled]
+    return voxels, values.astype(values.dtype.newbyteorder("="), copy=False)

@@ -28,6 +28,8 @@ class Choices:
         Flags marked S refuse.
     allow_empty
         A file of regions without a region is an answer: no lesion.
+    has_further
+        Regions are measured by the further quantities as well.
     reading
         How files of regions are meant where they do not say so.
     """
@@ -43,5 +45,6 @@ class Choices:
     allow_extreme: bool = False
     allow_incomplete: bool = False
     allow_empty: bool = False
+    has_further: bool = False
     reading: Reading = field(default_factory=Reading)
     follow_symlinks: bool = False

@@ -25,7 +25,7 @@ from petquant.study.choices import Choices
 from petquant.study.opened import UNITS
 from petquant.study.source import Patient, SetAside, Source
 from petquant.suv.conversion import SuvConversion, convert
-from petquant.volume import Unit, Volume
+from petquant.volume import PlaneWindow, Unit, Volume
 
 __all__ = ["DicomStudy", "judge", "open_dicom", "source_of"]
 
@@ -108,9 +108,10 @@ class DicomStudy:
             paths=tuple(dict.fromkeys(one.path for series in self.index.series for one in series.instances)),
         )
 
-    def volume(self, *, keep: NDArray[np.bool_] | None = None) -> Volume:
-        """Return the volume in its stored unit; slices that are not kept give their totals only."""
-        return read_volume(self.stack, keep=keep, unit=UNITS.get(self.conversion.stored.units, Unit.COUNTS))
+    def volume(self, *, keep: NDArray[np.bool_] | None = None, window: PlaneWindow | None = None) -> Volume:
+        """Return the volume in its stored unit; what is not kept, or out of the window, gives totals only."""
+        unit = UNITS.get(self.conversion.stored.units, Unit.COUNTS)
+        return read_volume(self.stack, keep=keep, window=window, unit=unit)
 
     def ct(self) -> Ct:
         """Return the CT that belongs to the PET; its headers are read when this is called, never before.

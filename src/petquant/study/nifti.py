@@ -23,7 +23,7 @@ from petquant.study.choices import Choices
 from petquant.study.opened import UNITS
 from petquant.study.source import Patient, Source
 from petquant.suv.conversion import SuvConversion, convert
-from petquant.volume import Unit, Volume
+from petquant.volume import PlaneWindow, Unit, Volume
 
 __all__ = ["NiftiStudy", "open_nifti"]
 
@@ -133,14 +133,15 @@ class NiftiStudy:
             paths=tuple(str(file.path) for file in self.files),
         )
 
-    def volume(self, *, keep: NDArray[np.bool_] | None = None) -> Volume:
-        """Return the volume in its stored unit; slices that are not kept give their totals only."""
+    def volume(self, *, keep: NDArray[np.bool_] | None = None, window: PlaneWindow | None = None) -> Volume:
+        """Return the volume in its stored unit; what is not kept, or out of the window, gives totals only."""
         return read_pet_volume(
             self.files[0].path,
             self.header,
             grid=self.grid,
             frame=self.frame,
             keep=keep,
+            window=window,
             unit=UNITS.get(self.conversion.stored.units, Unit.COUNTS),
         )
 

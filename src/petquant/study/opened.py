@@ -14,7 +14,7 @@ from petquant.errors import Finding
 from petquant.grid import Grid
 from petquant.study.source import Source
 from petquant.suv.conversion import SuvConversion
-from petquant.volume import Unit, Volume
+from petquant.volume import PlaneWindow, Unit, Volume
 
 __all__ = ["UNITS", "PetStudy"]
 
@@ -51,8 +51,8 @@ class PetStudy(Protocol):
     @property
     def facts(self) -> PetFacts: ...  # noqa: D102 - the same
 
-    def volume(self, *, keep: NDArray[np.bool_] | None = None) -> Volume:
-        """Return the volume in its stored unit; slices that are not kept give their totals only."""
+    def volume(self, *, keep: NDArray[np.bool_] | None = None, window: PlaneWindow | None = None) -> Volume:
+        """Return the volume in its stored unit; what is not kept, or out of the window, gives totals only."""
         ...
 
     def ct(self) -> Ct:
