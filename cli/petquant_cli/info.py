@@ -14,7 +14,7 @@ def run(
     *,
     json: Annotated[bool, typer.Option("--json", help="Everything, for machines.")] = False,
 ) -> None:
-    """List quantities, flags, tracers, nuclides."""
+    """List quantities, flags, tracers, nuclides, positivity rules, criteria, protocols, repeatability."""
     from petquant.export.knowledge import knowledge
     from petquant.export.record import as_json
 

@@ -187,16 +187,27 @@ def _print_findings(console: Console, title: str, findings: Sequence[Finding]) -
 
 
 def print_knowledge(tables: Mapping[str, Any]) -> None:
-    """Print the tables of quantities, SUV types, tracers, nuclides and flags."""
+    """Print the tables: quantities, SUV types, tracers, nuclides, the rules and figures of reads, flags."""
     console = console_of_width()
     for name, columns in (
         ("quantities", ("column", "unit", "definition", "source")),
         ("suv_types", ("name", "dicom_suv_type", "unit", "source")),
         ("tracers", ("name", "nuclide", "uptake_window_min", "source")),
         ("nuclides", ("name", "half_life_s", "source")),
+        ("positivity_rules", ("name", "rule", "is_verified", "citation")),
+        ("criteria", ("name", "title", "is_verified", "citation")),
+        ("protocols", ("name", "title", "provenance", "references")),
+        ("repeatability", ("name", "label", "wcv_percent", "rc_percent", "citation")),
         ("flags", ("code", "severity", "strict", "meaning", "remedy")),
     ):
         table = plain_table(name, [(column, False) for column in columns])
         for row in tables[name]:
-            table.add_row(*("" if row[column] is None else str(row[column]) for column in columns))
+            table.add_row(*(_plain(row[column]) for column in columns))
         console.print(table)
+
+
+def _plain(value: Any) -> str:
+    """Return a cell of a table of knowledge: several values side by side, and nothing for None."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)

@@ -17,6 +17,12 @@ from petquant_cli.main import app
 from petquant.flags import CODES, Severity
 from petquant.nuclides import NUCLIDES
 from petquant.quantities import QUANTITIES, Scope
+from petquant.reads.clinical import CLINICAL_COLUMNS
+from petquant.reads.criterion import Threshold, criteria
+from petquant.reads.positivity import VISUAL, rules
+from petquant.reads.protocol import Protocol, protocols
+from petquant.reads.repeatability import PublishedRepeatability, repeatability_table
+from petquant.reads.uncertainty import DEFAULTS
 from petquant.suv.normalisation import NORMALISATIONS
 from petquant.tracers import TRACERS
 
@@ -66,9 +72,12 @@ def pages() -> dict[str, str]:
     return {
         "codes.md": _codes(),
         "commands.md": _commands(),
+        "criteria.md": _criteria(),
         "json.md": _json(),
         "nuclides.md": _nuclides(),
+        "protocols.md": _protocols(),
         "quantities.md": _quantities(),
+        "repeatability.md": _repeatability(),
         "suv-types.md": _suv_types(),
         "tracers.md": _tracers(),
     }
@@ -226,6 +235,168 @@ def _tracers() -> str:
                 for row in TRACERS
             ],
         ),
+    )
+
+
+def _criteria() -> str:
+    parts = [
+        (
+            "Rules and criteria as data, each number with its source. *Not verified* means that nobody of "
+            "petquant saw the number at its source. No rule here is a diagnosis."
+        ),
+        (
+            "## Positivity rules\n\nA name, or an expression: `>liver`, `>blood_pool` (also `>bp`), "
+            "`>1.5*blood_pool`. Greater is strict: as much as the reference is negative. Rules are evaluated "
+            "on ratios, so they need no SUV. Without the reference the call is unknown, never negative. A "
+            "reader's call overrides the rule: "
+            + ", ".join(f"{number} {words}" for number, words in VISUAL.items())
+            + "; equivocal is unknown."
+        ),
+        _table(
+            ("name", "rule", "verified", "source", "note"),
+            [
+                (
+                    _code(row.name),
+                    row.words,
+                    "yes" if row.is_verified else "no",
+                    row.citation,
+                    criteria()[row.name].note,
+                )
+                for row in rules().values()
+            ],
+        ),
+    ]
+    for one in criteria().values():
+        if one.kind == "positivity":
+            continue
+        parts += [
+            f"## {one.title}\n\nFor {', '.join(one.tracers)}: {', '.join(one.categories)}. {one.citation}.",
+            f"Note: {one.note}.",
+            _table(
+                ("threshold", "value", "unit", "verified", "source"),
+                [_threshold(row) for row in one.thresholds.values()],
+            ),
+        ]
+    return _page("Positivity rules and criteria", *parts)
+
+
+def _threshold(row: Threshold) -> tuple[str, ...]:
+    return (_code(row.name), f"{row.value:g}", row.unit, "yes" if row.is_verified else "no", row.citation)
+
+
+def _protocols() -> str:
+    parts = [
+        (
+            "What a scan and its patient are held against. Every rule gives PASS, FAIL or UNKNOWN; what is "
+            "not known is never PASS, and a rule that fails flags (`PROTOCOL_NOT_MET`) and stops nothing. "
+            "Identifiers of trials are provenance alone: the text of a trial is never a rule. The figures "
+            "are typical ranges, not verified at each trial. A file of your own may take over a preset with "
+            "`extends`."
+        )
+    ]
+    for one in protocols().values():
+        parts += [
+            f"## {one.name}\n\n{one.title}; provenance: {', '.join(one.provenance) or 'none'}.",
+            _table(("rule", "tracer", "expected"), _protocol_rows(one)),
+            "\n".join(f"- {words}" for words in one.assumptions),
+        ]
+    parts += [
+        (
+            "## clinical.csv\n\nWhat images cannot show: comma-separated, one row a `patient` (and "
+            "`session`, if that column is there). An empty cell, `NA` and `unknown` are unknown. A cell that "
+            "cannot be meant is an error with its line and column. Other columns are left alone."
+        ),
+        _table(
+            ("column", "meaning", "a cell holds"),
+            [(_code(row.name), row.meaning, row.expected) for row in CLINICAL_COLUMNS],
+        ),
+    ]
+    return _page("Protocols", *parts)
+
+
+def _protocol_rows(one: Protocol) -> list[tuple[str, str, str]]:
+    rows: list[tuple[str, str, str]] = []
+    for name, own in one.tracers.items():
+        for rule, ends, unit in (
+            ("activity, target", own.activity_target_mbq, "MBq"),
+            ("activity, accepted", own.activity_accepted_mbq, "MBq"),
+            ("uptake window", own.uptake_window_min, "min"),
+        ):
+            if ends is not None:
+                rows.append((rule, name, f"{ends[0]:g} to {ends[1]:g} {unit}"))
+        for rule, limit, words in (
+            ("glucose", own.glucose_max_mg_dl, "at most {:g} mg/dL"),
+            ("fasting", own.fasting_min_h, "at least {:g} h"),
+            ("eGFR", own.egfr_min, "at least {:g} mL/min/1.73 m2"),
+        ):
+            if limit is not None:
+                rows.append((rule, name, words.format(limit)))
+        rows.append(("positive", name, _code(own.positivity)))
+    rows += [("CT", "", "not later than PET")] if one.ct_before_pet else []
+    for rule, limit, words in (
+        ("coverage", one.coverage_min_mm, "skull base to mid-thigh: z-extent of at least {:g} mm"),
+        ("age", one.age_min_years, "at least {:g} years"),
+        ("therapy", one.therapy_free_days, "none within {:g} days"),
+        ("uptake times of one tracer", one.uptake_difference_max_min, "less than {:g} min apart"),
+    ):
+        if limit is not None:
+            rows.append((rule, "", words.format(limit)))
+    rows += [("reconstruction", "", " or ".join(one.reconstruction_expected))]
+    rows += [("pregnancy", "", "neither pregnant nor breastfeeding")] if one.pregnancy_excluded else []
+    rows += [("measurable disease", "", "yes")] if one.measurable_disease_needed else []
+    rows += [("references", "", ", ".join(one.references)), ("regions", "", ", ".join(one.regions))]
+    rows += [("time points", "", " and ".join(f"{t:g} min" for t in one.time_points_min))]
+    return [row for row in rows if row[2]]
+
+
+def _repeatability() -> str:
+    return _page(
+        "Repeatability and uncertainty",
+        (
+            "Published differences of two scans of one lesion. The change needed follows from the "
+            "coefficient of variation within subjects, `100 (exp(-+2.77 wCV) - 1)`; where a source gives RC "
+            "alone it is `-+RC`. Of [68Ga]Pentixafor no such study is known: its rows are those of "
+            "[68Ga]PSMA-11, and every number that rests on them says *surrogate*."
+        ),
+        _table(
+            ("name", "what", "wCV, %", "RC, %", "change needed, %", "published", "n", "source", "note"),
+            [_repeatability_row(row) for row in repeatability_table().values()],
+        ),
+        (
+            "## Assumed uncertainties\n\nStandard uncertainties that `petquant.reads.uncertainty` takes when "
+            "none is given; every result says which of its terms were assumed. What is not known (noise, "
+            "partial volume, quantisation) is left out, and the result says that too. Reported is k = 2."
+        ),
+        _table(
+            ("name", "value", "of", "source"),
+            [
+                (_code(row.name), f"{row.value:g} {row.unit}", row.meaning, row.source)
+                for row in DEFAULTS.values()
+            ],
+        ),
+    )
+
+
+def _repeatability_row(row: PublishedRepeatability) -> tuple[str, ...]:
+    def number(value: float | None) -> str:
+        return "" if value is None else f"{value:g}"
+
+    needed, limits = row.change_needed_percent, row.published_limits_percent
+    published = "" if limits is None else f"{limits[0]:+g} to {limits[1]:+g} %"
+    if row.cv_range_percent is not None:
+        published = "CoV {:g} to {:g} %".format(*row.cv_range_percent)
+    if row.difference_sd_suv is not None:
+        published = f"difference {row.difference_suv:g}, SD {row.difference_sd_suv:g} SUV"
+    return (
+        _code(row.name),
+        row.label,
+        number(row.wcv_percent),
+        number(row.rc_percent),
+        "" if needed is None else f"{needed[0]:+.1f} to {needed[1]:+.1f}",
+        published,
+        row.n,
+        row.citation,
+        row.note,
     )
 
 

@@ -669,6 +669,20 @@ _ROWS = (
         "NIfTI knows one slice step, and that of the PET changes",
         "write DICOM SEG: --out with the suffix .dcm",
     ),
+    # Reads: reads.md sections 1, 3 and 10
+    (
+        "NOISE_DIFFERS",
+        "flag",
+        "the noise of the reference tissue differs between two scans by more than a factor 1.5",
+        "compare SUVpeak or SUVmean: SUVmax is biased upwards by noise",
+    ),
+    ("PROTOCOL_NOT_MET", "flag", "a rule of the protocol fails for the scan or its patient", ""),
+    (
+        "CHANGE_EXCEEDS_RC",
+        "info",
+        "two measurements of a lesion differ by more than published repeatability explains",
+        "",
+    ),
 )
 
 CODES: dict[str, Code] = {row[0]: _row(*row) for row in _ROWS}

@@ -764,6 +764,17 @@ class TestInfoAndDemo:
         assert {"n_voxels", *MAIN, "suv_peak"} <= columns
         assert "WEIGHT_MISSING" in petquant_within("info").out.decode()
 
+    def test_info_lists_the_rules_and_figures_of_reads(self, petquant_within):
+        found = petquant_within("info", "--json").json
+        assert {row["name"] for row in found["positivity_rules"]} == {"blood_pool", "liver", "marrow"}
+        assert {"mzl", "cnsl", "mm", "pa", "solid"} <= {row["name"] for row in found["protocols"]}
+        assert "percist" in {row["name"] for row in found["criteria"]}
+        pentixafor = [row for row in found["repeatability"] if row["tracer"] == "[68Ga]Pentixafor"]
+        assert pentixafor
+        assert all("surrogate" in row["label"] for row in pentixafor)
+        shown = petquant_within("info").out.decode()
+        assert all(word in shown for word in ("NCT06125028", "percist", "surrogate"))
+
     def test_every_code_that_ends_a_run_names_a_way_out(self, petquant_within):
         flags = petquant_within("info", "--json").json["flags"]
         silent = [

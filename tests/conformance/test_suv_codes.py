@@ -34,6 +34,7 @@ from petquant.errors import Refused
 from petquant.flags import CODES, Severity
 from petquant.overrides import Overrides
 from petquant.quantify import Background, quantify
+from petquant.reads.uncertainty import noise_differs
 from petquant.study import Choices
 from petquant.suv.ratio import ratio_refusals
 
@@ -456,6 +457,12 @@ def test_tbr_beds_not_aligned(judge):
     assert {finding.code for finding in ratio_refusals(judged.conversion)} == {"TBR_BEDS_NOT_ALIGNED"}
 
 
+def test_noise_differs():
+    found = noise_differs(0.10, 0.16, tissue="liver")  # 0.16 / 0.10 > 1.5
+    assert [finding.code for finding in found] == ["NOISE_DIFFERS"]
+    assert not noise_differs(0.10, 0.14, tissue="liver")
+
+
 # The table of section 17 -----------------------------------------------------------------------------------
 
 SECTION_17 = {
@@ -487,9 +494,7 @@ SECTION_17 = {
 GRADES = {code: grade for grade, codes in SECTION_17.items() for code in codes.split()}
 
 # Codes of parts that petquant does not have: they come into its table with the part.
-NOT_YET = {
-    "NOISE_DIFFERS": "two tracers are not compared",
-}
+NOT_YET = {}
 
 PROVOKED_BY = {fault.code: "test_a_fault_is_met_where_it_matters_and_nowhere_else" for fault in FAULTS} | {
     "DOSE_ENHANCED_IN_BQ": "test_dose_enhanced_in_bq",
@@ -505,6 +510,7 @@ PROVOKED_BY = {fault.code: "test_a_fault_is_met_where_it_matters_and_nowhere_els
     "SLICE_TOTAL_OUTLIER": "test_slice_total_outlier",
     "SUV_UNAVAILABLE_TBR_VALID": "test_suv_unavailable_tbr_valid",
     "TBR_BEDS_NOT_ALIGNED": "test_tbr_beds_not_aligned",
+    "NOISE_DIFFERS": "test_noise_differs",
 }
 
 

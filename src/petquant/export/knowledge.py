@@ -9,6 +9,11 @@ from petquant.flags import CODES
 from petquant.nuclides import NUCLIDES
 from petquant.overrides import Overrides
 from petquant.quantities import QUANTITIES
+from petquant.reads.criterion import criteria
+from petquant.reads.positivity import rules
+from petquant.reads.protocol import Protocol, protocols
+from petquant.reads.repeatability import repeatability_table
+from petquant.reads.uncertainty import DEFAULTS
 from petquant.suv.normalisation import NORMALISATIONS
 from petquant.tracers import TRACERS
 from petquant.version import __version__
@@ -17,7 +22,7 @@ __all__ = ["knowledge"]
 
 
 def knowledge() -> dict[str, Any]:
-    """Return quantities, flags, tracers, nuclides, SUV types and overrides."""
+    """Return the tables: quantities, flags, tracers, nuclides, SUV types, overrides, and those of reads."""
     return {
         "petquant_version": __version__,
         "quantities": [asdict(row) for row in QUANTITIES],
@@ -59,4 +64,35 @@ def knowledge() -> dict[str, Any]:
             {"option": field.metadata["option"], "meaning": field.metadata["help"]}
             for field in fields(Overrides)
         ],
+        "positivity_rules": [
+            asdict(row) | {"rule": row.words, "tracers": list(row.tracers)} for row in rules().values()
+        ],
+        "criteria": [
+            {
+                "name": row.name,
+                "title": row.title,
+                "version": row.version,
+                "kind": row.kind,
+                "tracers": list(row.tracers),
+                "inputs": list(row.inputs),
+                "categories": list(row.categories),
+                "thresholds": [asdict(one) for one in row.thresholds.values()],
+                "citation": row.citation,
+                "note": row.note,
+                "is_verified": row.is_verified,
+            }
+            for row in criteria().values()
+        ],
+        "protocols": [_protocol(row) for row in protocols().values()],
+        "repeatability": [
+            asdict(row) | {"label": row.label, "change_needed_percent": row.change_needed_percent}
+            for row in repeatability_table().values()
+        ],
+        "uncertainty_defaults": [asdict(row) for row in DEFAULTS.values()],
     }
+
+
+def _protocol(protocol: Protocol) -> dict[str, Any]:
+    """Return a protocol as plain values, its tracers as a list."""
+    plain = {field.name: getattr(protocol, field.name) for field in fields(protocol)}
+    return plain | {"tracers": [asdict(row) for row in protocol.tracers.values()]}

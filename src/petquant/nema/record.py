@@ -146,12 +146,13 @@ def uniformity_rows(found: Uniformity) -> list[dict[str, Any]]:
 
 def _head(scan: PhantomScan) -> dict[str, Any]:
     findings = (*scan.study.findings, *scan.study.conversion.findings)
-    withheld = Withheld.of(scan.study.source)
+    source = scan.study.source
+    withheld = Withheld.of(source)
     return {
         "schema_version": SCHEMA_VERSION,
         "petquant_version": __version__,
         "notice": NOTICE,
-        "series": series_record(scan.study, scan.study.source),
+        "series": series_record(scan.study, source),
         "unit": scan.volume.unit.value,
         "is_suv": scan.is_suv,
         "conversion": conversion_record(scan.study.conversion, "bw") if scan.is_suv else None,

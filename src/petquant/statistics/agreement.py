@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
 from petquant.statistics.estimate import Estimate, Test, finite_pairs
+from petquant.statistics.limits import COVERAGE, limits_percent
 
 __all__ = [
     "BlandAltman",
@@ -21,8 +22,6 @@ __all__ = [
     "limits_percent",
     "repeatability",
 ]
-
-COVERAGE: Final = 1.96 * math.sqrt(2.0)  # of the difference of two measurements, in wSD
 
 Scale = Literal["difference", "percent", "log-ratio"]
 
@@ -234,11 +233,3 @@ def repeatability(a: ArrayLike, b: ArrayLike) -> Repeatability:
         lower_percent=limits[0],
         upper_percent=limits[1],
     )
-
-
-def limits_percent(within_cv: float) -> tuple[float, float]:
-    """Return the change in percent below and above which two measurements differ.
-
-    ``100 (exp(-+1.96 sqrt(2) wCV) - 1)``: 95 % of two measurements of one thing differ less.
-    """
-    return 100.0 * math.expm1(-COVERAGE * within_cv), 100.0 * math.expm1(COVERAGE * within_cv)
