@@ -76,10 +76,10 @@ def run(
     from petquant.nema.image_quality import image_quality
     from petquant.nema.limits import STANDARDS
     from petquant.nema.uniformity import uniformity
-    from petquant_cli.destination import apart, checked_format, existing
+    from petquant_cli.destination import apart, checked_format, existing, read_with
 
     format_ = checked_format(format_, out, FORMATS)
-    apart(out, [study])
+    apart(out, read_with(study))
     if standard is not None and standard not in STANDARDS:
         raise UsageError.of("OPTION_INVALID", f"--standard {standard}", expected=" or ".join(STANDARDS))
     if choices.suv_types != ("bw",):

@@ -14,11 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from petquant.grid import Grid
 
-__all__ = ["PlaneWindow", "SliceTotals", "Unit", "Volume"]
+__all__ = ["PlaneWindow", "SliceTotals", "Unit", "Volume", "cut_of", "worth_cutting"]
 
 Float = NDArray[np.float64]
 Int = NDArray[np.int64]
 PlaneWindow = tuple[tuple[int, int], tuple[int, int]]  # rows from and to, columns from and to
+WORTH_CUTTING = 0.75  # of a slice; to copy more would cost more than to have it all
 
 
 class Unit(StrEnum):
@@ -149,3 +150,16 @@ class Volume:
     def smallest(self) -> float:
         """Return the smallest value of the whole volume."""
         return float((self.slope * self.totals.smallest + self.intercept).min())
+
+
+def worth_cutting(window: PlaneWindow | None, plane: tuple[int, int]) -> PlaneWindow | None:
+    """Return a window of a plane (nj, ni), None where it leaves out too little."""
+    if window is None:
+        return None
+    (j0, j1), (i0, i1) = window
+    return window if (j1 - j0) * (i1 - i0) <= WORTH_CUTTING * plane[0] * plane[1] else None
+
+
+def cut_of(window: PlaneWindow | None) -> tuple[slice, slice]:
+    """Return the index of a window in its plane."""
+    return (slice(None), slice(None)) if window is None else (slice(*window[0]), slice(*window[1]))

@@ -301,6 +301,20 @@ def test_a_dynamic_scan_may_begin_with_the_injection(image):
     assert study.conversion.uptake_time_min == 5.0
 
 
+def test_out_of_a_window_a_volume_gives_its_totals_alone(image):
+    values = np.random.default_rng(7).normal(size=(8, 6, 3)).astype(np.float32)
+    study = opened(image(BIDS, shape=values.shape, values=values), weight_kg=75.0)
+    whole = study.volume()
+    part = study.volume(keep=np.array([False, True, True]), window=((1, 3), (2, 6)))  # 8 of 48 in a slice
+    assert part.stored.shape == (3, 2, 4)
+    within = np.ravel_multi_index(np.meshgrid([1, 2], [1, 2], range(2, 6), indexing="ij"), (3, 6, 8)).ravel()
+    np.testing.assert_array_equal(part.at(within), whole.at(within))
+    np.testing.assert_array_equal(part.totals.total, whole.totals.total)
+    for outside in (0, 2 * 48):  # slice 0; row 0 of slice 2
+        with pytest.raises(LookupError):
+            part.at([outside])
+
+
 def test_which_ct_belongs_to_it_a_nifti_image_does_not_say(image):
     with pytest.raises(Refused, match=r"CT_MISSING: .*give the study in DICOM"):
         opened(image(BIDS), weight_kg=75.0).ct()

@@ -26,11 +26,10 @@ from petquant.dicom.stack import Stack
 from petquant.dicom.tags import tag_words
 from petquant.dicom.transfer_syntax import DEFLATED, is_encapsulated
 from petquant.errors import Finding, Refused, UnreadableInput
-from petquant.volume import PlaneWindow, SliceTotals, Unit, Volume
+from petquant.volume import PlaneWindow, SliceTotals, Unit, Volume, cut_of, worth_cutting
 
 __all__ = ["read_volume", "verify_unchanged"]
 
-WORTH_CUTTING: Final = 0.75  # of a slice; to copy more would cost more than to have it all
 _ROWS_OF_INT32: Final = 2**15  # 65535 times as many rows is less than 2**31
 
 
@@ -68,12 +67,10 @@ def read_volume(
     form = pixel_format_of(stack.instances)
     nk, nj, ni = stack.grid.shape
     is_loaded = np.ones(nk, np.bool_) if keep is None else np.asarray(keep, np.bool_)
-    rows, columns = window or ((0, nj), (0, ni))
-    if (rows[1] - rows[0]) * (columns[1] - columns[0]) > WORTH_CUTTING * nj * ni:
-        window, rows, columns = None, (0, nj), (0, ni)
-    part = (slice(*rows), slice(*columns))
-    stored = np.empty((nk, rows[1] - rows[0], columns[1] - columns[0]), form.dtype)
+    window = worth_cutting(window, (nj, ni))
     spare = np.empty((nj, ni), form.dtype)
+    part = cut_of(window)
+    stored = np.empty((nk, *spare[part].shape), form.dtype)
     totals = np.empty((3, nk), np.float64)
     suspects = []
     inflated_file = _InflatedFile(limits)

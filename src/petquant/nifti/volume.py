@@ -11,7 +11,7 @@ from petquant.errors import Refused
 from petquant.grid import Grid
 from petquant.nifti.header import MAX_VOXELS, ImageKind, NiftiHeader, read_header
 from petquant.nifti.stream import open_stream
-from petquant.volume import SliceTotals, Unit, Volume
+from petquant.volume import PlaneWindow, SliceTotals, Unit, Volume, cut_of, worth_cutting
 
 __all__ = ["PET", "read_pet_header", "read_pet_volume"]
 
@@ -48,7 +48,14 @@ def read_pet_header(path: Path, *, max_voxels: int = MAX_VOXELS) -> NiftiHeader:
 
 
 def read_pet_volume(
-    path: Path, header: NiftiHeader, *, grid: Grid, frame: int, keep: NDArray[np.bool_] | None, unit: Unit
+    path: Path,
+    header: NiftiHeader,
+    *,
+    grid: Grid,
+    frame: int,
+    keep: NDArray[np.bool_] | None,
+    window: PlaneWindow | None,
+    unit: Unit,
 ) -> Volume:
     """Return one frame of a PET image.
 
@@ -62,6 +69,8 @@ def read_pet_volume(
         From 0.
     keep
         (nk,) bool: slices whose values will be asked for; all when None. Totals are taken over every slice.
+    window
+        Rows and columns whose values will be asked for; all when None.
 
     Raises
     ------
@@ -73,17 +82,21 @@ def read_pet_volume(
     nk, nj, ni = header.grid.shape
     is_loaded = np.ones(nk, np.bool_) if keep is None else np.asarray(keep, np.bool_)
     native = header.dtype.newbyteorder("=")
-    stored = np.empty((nk, nj, ni), native)
+    window = worth_cutting(window, (nj, ni))
     spare = np.empty((nj, ni), native)
+    part = cut_of(window)
+    stored = np.empty((nk, *spare[part].shape), native)
     totals = np.empty((3, nk), np.float64)
     with open_stream(path) as stream:
         read_header(stream, kind=PET)
         stream.skip(header.gap_bytes + frame * header.frame_bytes)
         for k in range(nk):
-            numbers = stored[k] if is_loaded[k] else spare
+            numbers = stored[k] if is_loaded[k] and window is None else spare
             stream.fill(memoryview(numbers).cast("B"))  # type: ignore[arg-type] # an array is a buffer
             if native != header.dtype:
                 numbers.byteswap(inplace=True)
+            if is_loaded[k] and window is not None:
+                stored[k] = spare[part]
             totals[:, k] = numbers.sum(dtype=np.float64), numbers.min(), numbers.max()
         if frame == header.n_frames - 1:
             stream.require_end(f"{header.n_frames} x {header.frame_bytes} bytes, as the header declares")
@@ -95,4 +108,5 @@ def read_pet_volume(
         intercept=np.full(nk, header.intercept),
         totals=SliceTotals(total=totals[0], smallest=totals[1], largest=totals[2]),
         is_loaded=is_loaded,
+        window=window,
     )

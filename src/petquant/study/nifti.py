@@ -133,19 +133,15 @@ class NiftiStudy:
             paths=tuple(str(file.path) for file in self.files),
         )
 
-    def volume(
-        self,
-        *,
-        keep: NDArray[np.bool_] | None = None,
-        window: PlaneWindow | None = None,  # noqa: ARG002 - slices stand together in the file and stay whole
-    ) -> Volume:
-        """Return the volume in its stored unit; slices that are not kept give their totals only."""
+    def volume(self, *, keep: NDArray[np.bool_] | None = None, window: PlaneWindow | None = None) -> Volume:
+        """Return the volume in its stored unit; what is not kept, or out of the window, gives totals only."""
         return read_pet_volume(
             self.files[0].path,
             self.header,
             grid=self.grid,
             frame=self.frame,
             keep=keep,
+            window=window,
             unit=UNITS.get(self.conversion.stored.units, Unit.COUNTS),
         )
 

@@ -52,10 +52,7 @@ class PetStudy(Protocol):
     def facts(self) -> PetFacts: ...  # noqa: D102 - the same
 
     def volume(self, *, keep: NDArray[np.bool_] | None = None, window: PlaneWindow | None = None) -> Volume:
-        """Return the volume in its stored unit; what is not kept, or out of the window, gives totals only.
-
-        A study may keep more than it is asked to.
-        """
+        """Return the volume in its stored unit; what is not kept, or out of the window, gives totals only."""
         ...
 
     def ct(self) -> Ct:
