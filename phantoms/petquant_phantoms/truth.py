@@ -65,6 +65,8 @@ def _conversion(definition: Definition, first: Frame) -> dict[str, Any]:
         "decayed_activity_bq": None if is_undecayed else header.decayed_activity_bq,
         "decay_reference_at": None if is_undecayed else header.reference_at.isoformat(),
         "injected_at": header.injected_at.isoformat(),
+        # a header with reference times of its own tells the decay reference no better than they are written
+        "is_stated": all(bed.frame_reference_s is None for bed in header.beds),
     }
 
 

@@ -4,7 +4,7 @@
 
     {"phantom", "version", "seed", "dialect": {...},
      "suv": {"factor", "factor_g_per_bq", "uptake_s", "decayed_activity_bq", "decay_reference_at",
-             "injected_at"},
+             "injected_at", "is_stated"},
      "series": {"uid", "expected": "ok" | "refused", "exit_code": 0 | 4, "error_code": null | code},
      "regions": [{"name", "role", "label", "files": [...], "center_lps_mm", "volume_ml_true", "basis",
                   "expected": {column: {"value", "abs_tol", "why"}},
@@ -14,10 +14,11 @@
      "study": {"n_lesions", "tmtv_ml", "ttlg_g", "dmax_centroid_mm", "dmax_voxel_mm", "abs_tol": {...},
                "flags": [...]}}
 
-``files`` are the forms of the region, each of which must give the expected values; in a file of several
-regions its number is ``label``. ``flags`` must be carried by a measurement, and more may be. ``variants`` are
-what other options of a reader make of the region. A distance is null below two lesions. With numbered voxels
-``regions`` holds a few of the labels, ``study`` all of them.
+``is_stated`` is false where the header tells the decay reference only roughly. ``files`` are the forms of the
+region, each of which must give the expected values; in a file of several regions its number is ``label``.
+``flags`` must be carried by a measurement, and more may be. ``variants`` are what other options of a reader
+make of the region. A distance is null below two lesions. With numbered voxels ``regions`` holds a few of the
+labels, ``study`` all of them.
 """
 
 from __future__ import annotations

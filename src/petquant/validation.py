@@ -302,6 +302,8 @@ def _study_checks(
 
 
 def _conversion_checks(sheet: _Sheet, suv: Mapping[str, Any], measured: Measured) -> Iterable[Check]:
+    if not suv["is_stated"]:
+        return
     if measured.conversion.get("factor") is not None:
         expected, found = _worst_factor(suv["factor"], measured.conversion["factor"])
         why = "attributes are decimal text of at most 16 characters"
