@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from petquant_phantoms import fields, overlaps, sections
+from petquant_phantoms.moved import Moved
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -243,7 +244,7 @@ def _prism(
     return np.asarray(across * along)
 
 
-Shape = Sphere | Cylinder | Box | HalfSpace | Ellipsoid | EllipticCylinder | IecBody
+Shape = Sphere | Cylinder | Box | HalfSpace | Ellipsoid | EllipticCylinder | IecBody | Moved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
