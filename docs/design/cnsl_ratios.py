@@ -20,7 +20,7 @@ SMALLEST = 1.2
 REGIONS = ("frontal lobe", "basal ganglia", "parietal lobe")
 
 
-def accepted(mean, sd, *, seed):
+def accepted(mean: float, sd: float, *, seed: int) -> tuple[np.ndarray, int]:
     """Return the first draw of a generator that is accepted, and how many were drawn."""
     generator = np.random.default_rng(seed)
     sigma = math.sqrt(math.log(1.0 + (sd / mean) ** 2))
@@ -33,7 +33,7 @@ def accepted(mean, sd, *, seed):
     raise RuntimeError("no draw was accepted")
 
 
-def place(n):
+def place(n: int) -> tuple[str, str, tuple[float, float, float]]:
     """Return region, side and centre of the lesion of a patient: off the grid, well inside one half."""
     third = n % 3
     side = "left" if n % 2 else "right"
@@ -43,7 +43,8 @@ def place(n):
     return REGIONS[third], side, (round(x, 1), round(y, 1), round(z, 1))
 
 
-def main():
+def main() -> None:
+    """Print the table; the draws go to stderr."""
     columns = {}
     for seed, (tracer, (mean, sd)) in enumerate(TARGETS.items(), start=1):
         columns[tracer], n_draws = accepted(mean, sd, seed=seed)

@@ -328,6 +328,8 @@ def suv_field(
     suv = np.full(grid.shape, body.background_suv)
     half_diagonal_mm = 0.5 * math.hypot(*grid.spacing_mm)
     for uptake in body.uptakes:
+        if uptake.contrast_suv == 0.0:  # a bone that the CT alone shows
+            continue
         shape = uptake.shape
         reach_mm = (
             shape.outer_radius_mm + fields.REACH_IN_SIGMAS * fields.sigma_mm(fwhm_mm) + half_diagonal_mm

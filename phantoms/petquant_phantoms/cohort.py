@@ -130,12 +130,11 @@ class Cohort:
 
     def motion_of(self, tracer: Tracer) -> RigidMotion:
         """Return what takes the frame of tracer a to that of a tracer."""
-        return RigidMotion() if tracer is self.tracers[0] else self.motion
+        return RigidMotion() if tracer.name == self.tracers[0].name else self.motion
 
-    def is_positive(self, lesion: Lesion, tracer: Tracer, *, rule: Rule | None = None) -> bool:
-        """Return whether a lesion is positive on a tracer, by a rule or by that of the cohort."""
-        asked = rule or self.rule
-        return lesion.suv[tracer.name] > asked.factor * tracer.suv[asked.background]
+    def is_positive(self, lesion: Lesion, tracer: Tracer) -> bool:
+        """Return whether a lesion is positive on a tracer, by the rule of the cohort."""
+        return lesion.suv[tracer.name] > self.rule.factor * tracer.suv[self.rule.background]
 
     def labels(self, patient: Patient, tracer: Tracer) -> dict[int, int]:
         """Return the number on the map of a tracer of every lesion that is drawn on it."""
@@ -166,7 +165,7 @@ def site_name(lesion: Lesion) -> str:
 
 
 def scan_of(cohort: Cohort, patient: Patient, tracer: Tracer) -> Definition:
-    """Return the scan of a patient with a tracer; its regions of role lesion are all lesions, drawn or not."""
+    """Return the scan of a patient with a tracer; its lesions are all of them, drawn or not."""
     definition = tracer.definition
     tissue_suv = tracer.suv[cohort.tissue]
     uptakes, regions = [], []

@@ -41,7 +41,9 @@ _KEYS = {
 def names() -> tuple[str, ...]:
     """Return the names of all cohorts, sorted."""
     return tuple(
-        sorted(entry.name.removesuffix(".toml") for entry in _FOLDER.iterdir() if entry.name.endswith(".toml"))
+        sorted(
+            entry.name.removesuffix(".toml") for entry in _FOLDER.iterdir() if entry.name.endswith(".toml")
+        )
     )
 
 

@@ -24,7 +24,8 @@ number on the map of all sites is ``lesion``. Where SUV must be refused its colu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,9 +79,7 @@ def cohort_record(cohort: Cohort, scans: dict[tuple[str, str], Definition], *, i
             {
                 "background": rule.background,
                 "factor": rule.factor,
-                "concordance": concordance(
-                    cohort, lambda lesion, tracer, rule=rule: cohort.is_positive(lesion, tracer, rule=rule)
-                ),
+                "concordance": concordance(replace(cohort, rule=rule)),
             }
             for rule in cohort.other_rules
         ],
@@ -89,11 +88,10 @@ def cohort_record(cohort: Cohort, scans: dict[tuple[str, str], Definition], *, i
     }
 
 
-def concordance(cohort: Cohort, is_positive: Callable[[Lesion, Tracer], bool] | None = None) -> Table:
+def concordance(cohort: Cohort) -> Table:
     """Return how many lesions are positive on both tracers, on one alone, and on neither."""
-    asked = is_positive or cohort.is_positive
     calls = [
-        tuple(asked(lesion, tracer) for tracer in cohort.tracers)
+        tuple(cohort.is_positive(lesion, tracer) for tracer in cohort.tracers)
         for patient in cohort.patients
         for lesion in patient.lesions
     ]

@@ -34,9 +34,7 @@ class Variant:
 
 
 def _rotated(cohort: Cohort) -> Cohort:
-    motion = RigidMotion.about(
-        ROTATION_AXIS, degrees=ROTATION_DEGREES, shift_mm=cohort.motion.shift_mm
-    )
+    motion = RigidMotion.about(ROTATION_AXIS, degrees=ROTATION_DEGREES, shift_mm=cohort.motion.shift_mm)
     return replace(cohort, motion=motion)
 
 
@@ -120,9 +118,7 @@ VARIANTS: dict[str, Variant] = {
             description="two lesions of one patient are drawn as one on the second tracer",
             of=_merged,
         ),
-        Variant(
-            name="no_suv", description="weight and dose are missing: ratios only", of=_no_suv
-        ),
+        Variant(name="no_suv", description="weight and dose are missing: ratios only", of=_no_suv),
         Variant(
             name="beds_not_aligned",
             description="two beds without decay correction, and no weight, dose or frame duration: not even "
@@ -167,9 +163,7 @@ def in_dialect(cohort: Cohort, **dialect: Any) -> Cohort:
     DefinitionError
         If the units have no SUV, or the dialect takes back what a variant says.
     """
-    a, b = (
-        replace(tracer, definition=tracer.definition.in_dialect(**dialect)) for tracer in cohort.tracers
-    )
+    a, b = (replace(tracer, definition=tracer.definition.in_dialect(**dialect)) for tracer in cohort.tracers)
     for tracer in (a, b):
         _require_fit(cohort, tracer)
     return cohort.with_tracers(a, b)
@@ -179,8 +173,8 @@ def _require_fit(cohort: Cohort, tracer: Tracer) -> None:
     definition, header = tracer.definition, tracer.definition.header
     if definition.expected != "ok":
         raise DefinitionError(
-            f"{cohort.name}: units {header.units} have no SUV ({definition.expected}); a cohort is written in "
-            "units that have one"
+            f"{cohort.name}: units {header.units} have no SUV ({definition.expected}); a cohort is written "
+            "in units that have one"
         )
     if cohort.suv_refusal is None:
         return

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -143,9 +142,7 @@ def _write_scan(
     write_datasets(pet_objects(scan), study / "PT", transfer_syntax=scan.transfer_syntax)
     write_datasets(ct_datasets(scan), study / "CT", transfer_syntax=scan.transfer_syntax)
     labels = cohort.labels(patient, tracer)
-    sites = {
-        lesion.number: region for lesion, region in zip(patient.lesions, scan.body.lesions, strict=True)
-    }
+    sites = {lesion.number: region for lesion, region in zip(patient.lesions, scan.body.lesions, strict=True)}
     places = {lesion.number: lesion.region for lesion in patient.lesions}
     drawn = [(label, places[number], sites[number]) for number, label in labels.items()]
     _write_map(rois / "lesions", drawn, scan)

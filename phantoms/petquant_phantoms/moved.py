@@ -58,7 +58,7 @@ class RigidMotion:
     def back(self, points_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return where points (..., 3) came from."""
         from_shift = points_mm - np.array(self.shift_mm)
-        return from_shift if self.rotation == UNTURNED else from_shift @ np.array(self.rotation)
+        return np.asarray(from_shift if self.rotation == UNTURNED else from_shift @ np.array(self.rotation))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
