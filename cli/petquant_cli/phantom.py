@@ -5,6 +5,8 @@ from __future__ import annotations
 import json as json_module
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -14,6 +16,8 @@ from petquant_cli.command import PlainCommand, PlainGroup
 from petquant_cli.phantom_folder import placed, require_own
 
 if TYPE_CHECKING:
+    from petquant_phantoms.cohort import Cohort
+    from petquant_phantoms.cohorts import CohortFolder
     from petquant_phantoms.definition import Definition
     from petquant_phantoms.study import Study
 
@@ -34,20 +38,24 @@ def list_(
     json: Annotated[bool, typer.Option("--json", help="Everything, for machines.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """List the phantoms: what is in them and what they prove."""
-    from petquant_phantoms import catalogue
+    """List the phantoms and cohorts: what is in them and what they prove."""
+    from petquant_phantoms import catalogue, cohorts
+    from petquant_phantoms.cohort_variants import VARIANTS
 
     rows = [_row(catalogue.load(name)) for name in catalogue.names()]
+    cohort_rows = [_cohort_row(cohorts.load(name)) for name in cohorts.names()]
     if json:
         content = {
             "phantoms": rows,
+            "cohorts": cohort_rows,
+            "variants": {variant.name: variant.description for variant in VARIANTS.values()},
             "header_cases": list(catalogue.header_cases()),
             "choices": _choices(),
         }
         sys.stdout.write(json_module.dumps(content, indent=2) + "\n")
         return
-    for row in rows:
-        outcome = "" if row["expected"] == "ok" else f" Refused: {row['expected']}."
+    for row in [*rows, *cohort_rows]:
+        outcome = "" if row.get("expected", "ok") == "ok" else f" Refused: {row['expected']}."
         typer.echo(f"{row['name']}\n    {row['description']}.{outcome}")
         if row["proves"]:
             typer.echo(f"    Proves: {row['proves']}.")
@@ -55,19 +63,24 @@ def list_(
     typer.echo(f"Header cases: {', '.join(catalogue.header_cases())}")
     for option, words in _choices().items():
         typer.echo(f"{option}: {', '.join(words)}")
+    typer.echo("--variant, of cohorts:")
+    for variant in VARIANTS.values():
+        typer.echo(f"    {variant.name}: {variant.description}")
 
 
 @app.command(name="build", cls=PlainCommand)
 def build(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="Phantoms, one or several.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Phantoms or cohorts, one or several.")
     ] = None,
     *,
     out: Annotated[
         Path,
         typer.Option("--out", "-o", help="Folder for the phantom; for several, the folder of their folders."),
     ],
-    is_all: Annotated[bool, typer.Option("--all", help="Build every phantom.")] = False,
+    is_all: Annotated[
+        bool, typer.Option("--all", help="Build every phantom; cohorts by name alone.")
+    ] = False,
     vendor: Annotated[
         str | None, typer.Option(help="Dialect of the header; petquant phantom list names them.")
     ] = None,
@@ -89,9 +102,15 @@ def build(
     time_variant: Annotated[
         str | None, typer.Option(help="How times are spelled; petquant phantom list names them.")
     ] = None,
+    variant: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Condition of a cohort, as often as there are any; petquant phantom list names them."
+        ),
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Write phantoms as DICOM studies with regions and their truth."""
+    """Write phantoms and cohorts as DICOM studies with regions and their truth."""
     from petquant_cli.messages import MESSAGES
 
     dialect = {
@@ -103,13 +122,44 @@ def build(
         "time_variant": time_variant,
     }
     _require_choices(dialect)
-    definitions = [(name, _in_dialect(name, dialect)) for name in _asked_for(names or [], is_all=is_all)]
-    folders = [out] if len(definitions) == 1 and not is_all else [out / name for name, _ in definitions]
+    asked = [
+        (name, _in_dialect(name, dialect, variants=variant or []))
+        for name in _asked_for(names or [], is_all=is_all)
+    ]
+    folders = [out] if len(asked) == 1 and not is_all else [out / name for name, _ in asked]
     for folder in folders:
         require_own(folder)
-    for (name, definition), folder in zip(definitions, folders, strict=True):
-        MESSAGES.say(f"building {name}: {definition.description}")
-        _show(_written(definition, folder, dialect), definition)
+    for (name, made), folder in zip(asked, folders, strict=True):
+        MESSAGES.say(f"building {name}: {made.description}")
+        _build(made, folder, dialect)
+
+
+def _build(made: Definition | Cohort, folder: Path, dialect: dict[str, Any]) -> None:
+    """Write a phantom or a cohort and say what was written."""
+    from petquant_phantoms.cohorts import write_cohort
+    from petquant_phantoms.definition import Definition
+    from petquant_phantoms.study import write_study
+
+    if isinstance(made, Definition):
+        with _placed(made, folder, dialect) as place:
+            study = write_study(made, place)
+        _show(study.moved_to(folder), made)
+    else:
+        with _placed(made, folder, dialect) as place:
+            cohort = write_cohort(made, place)
+        _show_cohort(cohort, folder, made)
+
+
+def _cohort_row(cohort: Cohort) -> dict[str, Any]:
+    return {
+        "name": cohort.name,
+        "description": cohort.description,
+        "proves": cohort.proves,
+        "tracers": [tracer.name for tracer in cohort.tracers],
+        "n_patients": len(cohort.patients),
+        "n_lesions": sum(len(patient.lesions) for patient in cohort.patients),
+        "shape": list(cohort.tracers[0].definition.grid.shape),
+    }
 
 
 def _row(definition: Definition) -> dict[str, Any]:
@@ -150,12 +200,12 @@ def _require_choices(dialect: dict[str, Any]) -> None:
 
 def _asked_for(names: list[str], *, is_all: bool) -> list[str]:
     """Return the names of the phantoms to build, each once."""
-    from petquant_phantoms import catalogue
+    from petquant_phantoms import catalogue, cohorts
 
-    known = catalogue.names()
-    unknown = [name for name in names if name not in (*known, *catalogue.header_cases())]
+    known, of_patients = catalogue.names(), cohorts.names()
+    unknown = [name for name in names if name not in (*known, *of_patients, *catalogue.header_cases())]
     if unknown:
-        expected = f"one of {', '.join(known)}; or a header case such as ibsi_suv_small/0_0, suv/O1"
+        expected = f"one of {', '.join((*known, *of_patients))}; or a header case such as suv/O1"
         raise _impossible(f"no phantom {', '.join(unknown)}", expected=expected)
     if bool(names) == is_all:
         raise _impossible(
@@ -166,24 +216,37 @@ def _asked_for(names: list[str], *, is_all: bool) -> list[str]:
     return list(known) if is_all else list(dict.fromkeys(names))
 
 
-def _in_dialect(name: str, dialect: dict[str, Any]) -> Definition:
-    from petquant_phantoms import catalogue
+def _in_dialect(name: str, dialect: dict[str, Any], *, variants: list[str]) -> Definition | Cohort:
+    """Return the phantom or cohort of a name, as it was asked for."""
+    from petquant_phantoms import catalogue, cohorts
+    from petquant_phantoms.cohort_variants import VARIANTS
 
+    unknown = [word for word in variants if word not in VARIANTS]
+    if unknown:
+        raise _impossible(f"--variant {unknown[0]}", expected=f"one of {', '.join(VARIANTS)}")
+    is_cohort = name in cohorts.names()
+    if variants and not is_cohort:
+        raise _impossible(
+            f"--variant {variants[0]} of {name}",
+            expected=f"a cohort: {', '.join(cohorts.names())}",
+            remedy="leave --variant out",
+        )
     try:
+        if is_cohort:
+            return cohorts.load(name, variants=variants, **dialect)
         return catalogue.load(name).in_dialect(**dialect)
     except ValueError as error:
         raise _impossible(f"{name} with {_words(dialect)}: {error}") from error
 
 
-def _written(definition: Definition, folder: Path, dialect: dict[str, Any]) -> Study:
-    """Build a phantom, and let it appear in its folder when it is whole."""
-    from petquant_phantoms.study import write_study
-
+@contextmanager
+def _placed(made: Definition | Cohort, folder: Path, dialect: dict[str, Any]) -> Iterator[Path]:
+    """Yield a place to write to; what lies there appears in the folder when it is whole."""
     from petquant.errors import OutputFailed
 
     try:
         with placed(folder) as place:
-            study = write_study(definition, place)
+            yield place
     except OSError as error:
         raise OutputFailed.of(
             "OUTPUT_FAILED",
@@ -193,8 +256,22 @@ def _written(definition: Definition, folder: Path, dialect: dict[str, Any]) -> S
             path=str(folder),
         ) from error
     except (ValueError, RuntimeError) as error:  # a codec that is missing, a grid that it cannot encode
-        raise _impossible(f"{definition.name} with {_words(dialect)}: {error}") from error
-    return study.moved_to(folder)
+        raise _impossible(f"{made.name} with {_words(dialect)}: {error}") from error
+
+
+def _show_cohort(written: CohortFolder, folder: Path, cohort: Cohort) -> None:
+    """Say what was written of a cohort."""
+    truth = written.truth
+    a, b = truth["tracers"]
+    counts = truth["concordance"]
+    typer.echo(f"cohort {cohort.name} in {folder}: {cohort.description}")
+    typer.echo(f"  studies  {len(cohort.patients)} patients, {a} and {b}: {folder / 'manifest.csv'}")
+    typer.echo(
+        f"  lesions  {counts['n']}: {counts['both']} on both, {counts[a]} on {a} alone, {counts[b]} on {b} "
+        f"alone, {counts['neither']} on neither"
+    )
+    typer.echo(f"  reads    {folder / 'reads.csv'}")
+    typer.echo(f"  truth    {folder / 'truth.json'}")
 
 
 def _show(study: Study, definition: Definition) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from petquant_phantoms import fields, overlaps, sections
+from petquant_phantoms.moved import Moved
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -243,7 +244,7 @@ def _prism(
     return np.asarray(across * along)
 
 
-Shape = Sphere | Cylinder | Box | HalfSpace | Ellipsoid | EllipticCylinder | IecBody
+Shape = Sphere | Cylinder | Box | HalfSpace | Ellipsoid | EllipticCylinder | IecBody | Moved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,6 +326,8 @@ def suv_field(
     """
     suv = np.full(grid.shape, body.background_suv)
     for uptake in body.uptakes:
+        if uptake.contrast_suv == 0.0:  # a bone that the CT alone shows
+            continue
         near, values = _unit_field(uptake.shape, grid, fwhm_mm, sampling)
         suv.reshape(-1)[near] += uptake.contrast_suv * values
     for spike in body.spikes:

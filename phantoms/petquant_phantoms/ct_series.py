@@ -7,6 +7,7 @@ that overlap the later one counts. Edges are sharp: a voxel has the number of it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,12 +50,14 @@ class CtScan:
     tissues: tuple[Tissue, ...]
 
 
+@lru_cache(maxsize=8)
 def hu_volume(scan: CtScan) -> NDArray[np.int16]:
-    """Return the Hounsfield units of every voxel [k, j, i]."""
+    """Return the Hounsfield units of every voxel [k, j, i], read-only."""
     points_mm = scan.grid.voxel_centres_mm()
     hu = np.full(scan.grid.shape, AIR_HU, dtype=np.int16)
     for tissue in scan.tissues:
         hu[tissue.shape.field(points_mm, fwhm_mm=0.0) > 0.5] = tissue.hu
+    hu.flags.writeable = False
     return hu
 
 

@@ -7,6 +7,7 @@ direction in which j grows; k grows along their cross product.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -112,14 +113,8 @@ class ImageGrid:
         )
 
     def voxel_centres_mm(self) -> NDArray[np.float64]:
-        """Return the LPS positions of all voxel centres, shape (slices, rows, columns, 3)."""
-        _, n_rows, n_columns = self.shape
-        slices = self.offsets_mm[:, None] * self.normal
-        rows = (np.arange(n_rows) * self.spacing_mm[1])[:, None] * self.along_rows
-        columns = (np.arange(n_columns) * self.spacing_mm[2])[:, None] * self.along_columns
-        return np.asarray(
-            np.array(self.origin_mm) + slices[:, None, None] + rows[None, :, None] + columns[None, None, :]
-        )
+        """Return the LPS positions of all voxel centres, (slices, rows, columns, 3), read-only."""
+        return _voxel_centres_mm(self)
 
     def ras_affine(self) -> NDArray[np.float64]:
         """Return the affine of a NIfTI image indexed [i, j, k]: RAS mm, mean slice distance where uneven."""
@@ -131,3 +126,16 @@ class ImageGrid:
         affine[:3, 2] = step_mm * self.normal
         affine[:3, 3] = self.origin_mm
         return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine
+
+
+@lru_cache(maxsize=4)
+def _voxel_centres_mm(grid: ImageGrid) -> NDArray[np.float64]:
+    _, n_rows, n_columns = grid.shape
+    slices = grid.offsets_mm[:, None] * grid.normal
+    rows = (np.arange(n_rows) * grid.spacing_mm[1])[:, None] * grid.along_rows
+    columns = (np.arange(n_columns) * grid.spacing_mm[2])[:, None] * grid.along_columns
+    centres = np.asarray(
+        np.array(grid.origin_mm) + slices[:, None, None] + rows[None, :, None] + columns[None, None, :]
+    )
+    centres.flags.writeable = False
+    return centres

@@ -113,7 +113,7 @@ def write_study(
     labels = _write_names(definition, root / "rois")
     lesions = _lesions(definition)
     truth = truth_record(definition)
-    _write_json(root / "truth.json", truth)
+    write_json(root / "truth.json", truth)
     write_manifest(root)
     return Study(
         root=root,
@@ -153,7 +153,7 @@ def _write_names(definition: Definition, rois: Path) -> Path | None:
     if lesions is None or lesions.is_contoured or lesions.overlaps or definition.numbered_voxels:
         return None
     path = rois / "labels.json"
-    _write_json(path, {str(region.label): region.name for region in lesions.regions})
+    write_json(path, {str(region.label): region.name for region in lesions.regions})
     return path
 
 
@@ -161,7 +161,8 @@ def _lesions(definition: Definition) -> Group | None:
     return next((group for group in groups_of(definition) if group.name == "lesions"), None)
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write a table as JSON, the same bytes everywhere."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8", newline="\n")
 
