@@ -82,6 +82,8 @@ def print_quantification(quantification: Quantification, privacy: Privacy) -> No
             escaped(
                 f"Background {reference['name']}: mean {_number(reference['mean'])} {reference['unit']}, "
                 f"{_number(reference['volume_ml'])} mL"
+                + (f", SE {_number(reference['se'])}" if reference["se"] is not None else "")
+                + (f"; {reference['roi_source']}" if reference["placement"] else "")
                 + (f"; no ratio: {reference['reason']}" if reference["reason"] else "")
             )
         )

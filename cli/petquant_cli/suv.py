@@ -38,7 +38,19 @@ def run(
     ] = None,
     background: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=FILE[:LABEL]", help="Reference region for ratios; repeatable."),
+        typer.Option(
+            metavar="NAME=FILE[:LABEL][,erode=MM]|NAME=sphere:X,Y,Z,R|NAME=cylinder:X,Y,Z,R,LENGTH|"
+            "NAME=auto:liver|NAME=auto:blood_pool",
+            help="Reference region for ratios; repeatable. LABEL is a number, or names of TotalSegmentator "
+            "classes joined by +; shapes are in mm LPS; auto finds the place or refuses.",
+        ),
+    ] = None,
+    psf_fwhm_mm: Annotated[
+        float | None,
+        typer.Option(
+            help="Width of the noise correlation (FWHM of the reconstruction): gives the standard error of "
+            "the backgrounds."
+        ),
     ] = None,
     split_components: Annotated[
         bool,
@@ -78,12 +90,12 @@ def run(
 
     from petquant.export.record import Privacy
     from petquant.quantify import quantify
-    from petquant_cli.destination import apart, background_of, checked_format, existing, secret
+    from petquant_cli.destination import apart, background_of, checked_format, existing, file_of, secret
     from petquant_cli.messages import MESSAGES
 
     format_ = checked_format(format_, out, FORMATS)
     named = [background_of(text) for text in background or ()]
-    apart(out, [study, *roi, labels, manifest, pseudonym_key, *(Path(one.path) for one in named)])
+    apart(out, [study, *roi, labels, manifest, pseudonym_key, *map(file_of, named)])
     privacy = Privacy(
         with_identifiers=with_identifiers,
         has_hashed_uids=hash_uids,
@@ -101,6 +113,7 @@ def run(
         ),
         labels=None if labels is None else existing(labels),
         manifest=None if manifest is None else existing(manifest),
+        psf_fwhm_mm=psf_fwhm_mm,
     )
     MESSAGES.caveats(quantification.findings)
     _put(quantification, privacy, format_, out)

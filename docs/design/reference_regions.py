@@ -20,13 +20,14 @@ from petquant_phantoms import catalogue
 from petquant.delineation.lattice import lattice, sampled
 from petquant.delineation.reference import AUTOMATIC, Placement, place
 from petquant.errors import PetquantError
+from petquant.grid import Grid
 from petquant.quantify import scaled
 from petquant.study import Choices, open_study
 from petquant.volume import Volume
 
 mpl.use("Agg")
 
-from matplotlib import pyplot as plt  # noqa: E402 - after the choice of what draws
+from matplotlib import pyplot as plt
 
 STEP_MM = 2.0
 WINDOW_SUV = 5.0
@@ -102,7 +103,7 @@ def _draw(axes: np.ndarray, name: str, pet: Volume, found: dict[str, Placement])
         axis.set_yticks([])
 
 
-def _mask(made: Placement, grid, centre: np.ndarray) -> np.ndarray:
+def _mask(made: Placement, grid: Grid, centre: np.ndarray) -> np.ndarray:
     index = np.indices(grid.shape).reshape(3, -1).T
     away = grid.position_mm(index) - centre
     shape = made.shape

@@ -1,4 +1,4 @@
-"""The descending aorta is a tube of even uptake beside the spine, on the left, in the soft tissue of the chest.
+"""The descending aorta is a tube of even uptake beside the spine, on the left, in soft tissue of the chest.
 
 It is looked for in a window that lungs and vertebrae of the CT place. A PET alone does not tell it for
 certain from the oesophagus and the vertebrae, and is refused.
@@ -11,13 +11,12 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from petquant.delineation.body import STEP_MM, Body
 from petquant.delineation.lattice import inner_mm, lattice, sampled, smoothed
 from petquant.delineation.liver import not_found
 from petquant.delineation.shapes import Cylinder
-from petquant.errors import Refused
+from petquant.errors import PetquantError, Refused
 from petquant.grid import Grid
 from petquant.volume import Volume
 
@@ -173,14 +172,20 @@ def _chest(body: Body, pet: Volume, ct: Volume | None) -> _Chest:
     if not (body.is_lung[k] & is_left).any() or not (body.is_lung[k] & ~is_left).any():
         raise _not_found("the CT does not show both lungs")
     x_mm, front_mm = _spine(body, k, np.abs(columns - midline.x_mm) <= SPINE_MM)
-    corner = np.array([x_mm + WINDOW_X_MM[0] - RING_MM[1], front_mm + WINDOW_Y_MM[0] - RING_MM[1], body.z_mm(low)])
-    far = np.array([x_mm + WINDOW_X_MM[1] + RING_MM[1], front_mm + WINDOW_Y_MM[1] + RING_MM[1], body.z_mm(high)])
+    corner = np.array(
+        [x_mm + WINDOW_X_MM[0] - RING_MM[1], front_mm + WINDOW_Y_MM[0] - RING_MM[1], body.z_mm(low)]
+    )
+    far = np.array(
+        [x_mm + WINDOW_X_MM[1] + RING_MM[1], front_mm + WINDOW_Y_MM[1] + RING_MM[1], body.z_mm(high)]
+    )
     grid = lattice(corner, far, FINE_MM)
     hu = smoothed(sampled(ct, grid, outside=-1000.0), grid, 2 * FINE_MM)
     beyond = int(np.ceil(WALL_MM / FINE_MM)) + 1  # the chest goes on above and below
     soft = np.pad((hu > LUNG_HU) & (hu < BONE_HU), ((beyond, beyond), (0, 0), (0, 0)), mode="edge")
     soft_mm = inner_mm(soft, grid)[beyond:-beyond]
-    return _Chest(grid=grid, pet=smoothed(sampled(pet, grid, outside=0.0), grid, SMOOTHED_MM), soft_mm=soft_mm)
+    return _Chest(
+        grid=grid, pet=smoothed(sampled(pet, grid, outside=0.0), grid, SMOOTHED_MM), soft_mm=soft_mm
+    )
 
 
 def _spine(body: Body, k: slice, is_middle: Bool) -> tuple[float, float]:
@@ -269,5 +274,5 @@ def _nearest_mm(points_mm: Float, others_mm: Float) -> float:
     return float(np.linalg.norm(np.maximum(np.maximum(low - others_mm, others_mm - high), 0.0), axis=1).min())
 
 
-def _not_found(found: str) -> Refused:
+def _not_found(found: str) -> PetquantError:
     return not_found(found, of="blood_pool")

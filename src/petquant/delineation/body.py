@@ -72,8 +72,8 @@ class Body:
 
     def midline(self, k: slice) -> Midline:
         """Return the midline: the median over slices of the middle between the first and last column."""
-        across = self.is_inside[k].any(axis=1)
-        across = across[across.any(axis=1)]
+        rows = np.asarray(self.is_inside[k].any(axis=1))
+        across = rows[np.asarray(rows.any(axis=1))]
         first = across.argmax(axis=1)
         last = across.shape[1] - 1 - across[:, ::-1].argmax(axis=1)
         return Midline(

@@ -1,7 +1,7 @@
 """A lattice is an even grid along x, y and z on which PET and CT are looked at together, coarsely.
 
-It finds places; nothing is ever measured on it. Its arrays are indexed ``[k, j, i]`` for ascending z, y and x,
-so that patient right lies at low i and the head at high k.
+It finds places; nothing is ever measured on it. Its arrays are indexed ``[k, j, i]`` for ascending z, y and
+x, so that patient right lies at low i, and the head at high k.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def part_of(grid: Grid, box: tuple[slice, slice, slice]) -> Grid:
     affine = grid.affine.copy()
     affine[:3, 3] = grid.position_mm([side.start for side in box])
     return Grid(
-        shape=tuple(side.stop - side.start for side in box),  # type: ignore[arg-type] # three sides
+        shape=tuple(side.stop - side.start for side in box),
         affine=affine,
     )
 
@@ -69,7 +69,9 @@ def sampled(volume: Volume, onto: Grid, *, outside: float) -> Single:
         index = np.indices(onto.shape, np.float32).reshape(3, -1)
         at = matrix @ index + offset[:, None]
         along = at[0] * grid.spacing_mm[0]
-        at[0] = np.interp(along, grid.slice_positions_mm, np.arange(grid.shape[0]), left=-1, right=grid.shape[0])
+        at[0] = np.interp(
+            along, grid.slice_positions_mm, np.arange(grid.shape[0]), left=-1, right=grid.shape[0]
+        )
         found = ndimage.map_coordinates(x, at, order=1, cval=beyond, output=np.float32).reshape(onto.shape)
     return np.asarray(found * np.float32(slope) + np.float32(intercept))
 

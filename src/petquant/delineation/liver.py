@@ -1,7 +1,7 @@
 """The liver is the largest plateau of a PET on the right side of the body: much volume of nearly one value.
 
-Its level is not asked for, so that tracers may differ; only its size, its side, its place below the lung where
-a CT shows one, and that nothing else looks alike.
+Its level is not asked for, so that tracers may differ; only its size, its side, its place below the lung
+where a CT shows one, and that nothing else looks alike.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from petquant.delineation.body import STEP_MM, Body, Midline
 from petquant.delineation.lattice import inner_mm
-from petquant.errors import Refused
+from petquant.errors import PetquantError, Refused
 
 __all__ = ["Liver", "liver_in", "places_in"]
 
@@ -104,7 +104,9 @@ def liver_in(body: Body) -> Liver:
     return Liver(is_liver=is_liver, level=level, volume_ml=volume_ml, midline=best.midline, why=why)
 
 
-def places_in(body: Body, liver: Liver, *, radius_mm: float, margin_mm: float) -> Iterator[tuple[Point, float]]:
+def places_in(
+    body: Body, liver: Liver, *, radius_mm: float, margin_mm: float
+) -> Iterator[tuple[Point, float]]:
     """Yield the centres for a sphere in the right lobe with their distance to its edge, the deepest first.
 
     Parameters
@@ -129,7 +131,7 @@ def places_in(body: Body, liver: Liver, *, radius_mm: float, margin_mm: float) -
             yield (float(at[0]), float(at[1]), float(at[2])), float(depth.reshape(-1)[voxel])
 
 
-def not_found(found: str, *, expected: str = "", of: str = "liver") -> Refused:
+def not_found(found: str, *, expected: str = "", of: str = "liver") -> PetquantError:
     """Return the refusal to place a region."""
     return Refused.of(
         "REFERENCE_NOT_FOUND",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from petquant.delineation.aorta import aorta_in
 from petquant.delineation.body import Body, body_of
 from petquant.delineation.liver import liver_in, not_found, places_in
-from petquant.delineation.shapes import Shape, Sphere, drawn
+from petquant.delineation.shapes import Cylinder, Sphere, drawn
 from petquant.errors import Refused
 from petquant.grid import Grid
 from petquant.roi import Roi, RoiSet
@@ -27,7 +27,8 @@ __all__ = ["AUTOMATIC", "Placement", "place"]
 Float = NDArray[np.float64]
 
 LIVER_RADIUS_MM: Final = 15.0  # 3 cm across: EANM, PERCIST
-MARGIN_MM: Final = 10.0  # to the edge of the liver and to lesions: breathing, and the tail of a PSF of 6 to 8 mm
+# to the edge of the liver and to lesions: breathing, and the tail of a PSF of 6 to 8 mm
+MARGIN_MM: Final = 10.0
 MOST_COV: Final = 0.25  # of single voxels, noise included
 EVEN: Final = 0.15  # largest departure of the smoothed values in a region from their median
 
@@ -56,7 +57,7 @@ class Placement:
         In words.
     """
 
-    shape: Shape
+    shape: Sphere | Cylinder
     roi: Roi
     mean: float
     sd: float
@@ -132,7 +133,7 @@ AUTOMATIC: Final[dict[str, Callable[[Body, Volume, Volume | None, Float], Placem
 
 
 def _placement(
-    shape: Shape,
+    shape: Sphere | Cylinder,
     body: Body,
     pet: Volume,
     *,
@@ -148,7 +149,7 @@ def _placement(
     w = np.ones(len(x)) if roi.weights is None else roi.weights
     mean = float(np.average(x, weights=w))
     sd = float(np.sqrt(np.average((x - mean) ** 2, weights=w)))
-    at = _index(body.grid, getattr(shape, "centre_mm"))  # noqa: B009 - boxes have none, and none is placed
+    at = _index(body.grid, shape.centre_mm)
     hu = None if body.hu is None else float(body.hu[tuple(slice(n - 1, n + 2) for n in at)].mean())
     return Placement(
         shape=shape,
@@ -177,7 +178,7 @@ def _uneven(body: Body, centre_mm: tuple[float, float, float], radius_mm: float)
 
 def _index(grid: Grid, point_mm: tuple[float, float, float]) -> tuple[int, int, int]:
     x, y, z = (np.array(point_mm) - grid.affine[:3, 3]) / grid.spacing_mm[0]
-    return int(round(z)), int(round(y)), int(round(x))
+    return round(float(z)), round(float(y)), round(float(x))
 
 
 def _positions_mm(rois: RoiSet | None) -> Float:
