@@ -47,7 +47,7 @@ def main(out: str, studies: list[str]) -> None:
     )
     for row, (name, pet, found) in zip(axes, rows, strict=True):
         _draw(row, name, pet, found)
-    figure.savefig(out, dpi=60)
+    figure.savefig(out, dpi=50)
 
 
 def _placed(study: Path, name: str = "") -> tuple[str, Volume, dict[str, Placement]]:
