@@ -140,8 +140,11 @@ JSON_RECORD: tuple[tuple[str, Rows], ...] = (
             ("references[].unit", "text", ""),
             ("references[].homogeneity_qc", "text or null", "`pass` when `cov` is at most 0.25, else `fail`"),
             ("references[].psf_fwhm_mm", "number or null", "of `--psf-fwhm-mm`, behind `n_eff` and `se`"),
-            ("references[].placement", "object or null", "of `auto:` alone: where it lies and why"),
-            ("references[].placement.shape", "text", "`sphere` or `cylinder`"),
+            (
+                "references[].placement.shape",
+                "text",
+                "`sphere` or `cylinder`; `placement` is null but for `auto:` backgrounds",
+            ),
             ("references[].placement.centre_mm_lps", "list of numbers", "x, y, z"),
             ("references[].placement.radius_mm", "number", ""),
             ("references[].placement.length_mm", "number or null", "of a cylinder"),

@@ -246,7 +246,7 @@ def test_the_aorta_is_refused_on_pet_alone(volumes):
         (replace(FDG, aorta_at=(-60.0, 90.0)), "stands out|uneven|straight"),
         (
             replace(FDG, lesions=tuple(((22.0, 30.0, z), 8.0, 6.0) for z in range(20, 200, 20))),
-            r"hot|high|uneven|straight|stands",
+            r"high|uneven|straight|stands",
         ),
     ],
     ids=["no contrast", "elsewhere", "hot neighbours"],

@@ -17,7 +17,6 @@ from petquant.delineation.aorta import aorta_in
 from petquant.delineation.body import Body, body_of
 from petquant.delineation.liver import liver_in, not_found, places_in
 from petquant.delineation.shapes import Cylinder, Sphere, drawn
-from petquant.errors import Refused
 from petquant.grid import Grid
 from petquant.roi import Roi, RoiSet
 from petquant.volume import Volume
@@ -144,7 +143,7 @@ def _placement(
 ) -> Placement:
     roi, clipped = drawn(shape, pet.grid)
     if clipped:
-        raise Refused.because(*clipped)
+        raise not_found("the place reaches out of the PET", of=shape.name)
     x = pet.at(roi.voxels)
     w = np.ones(len(x)) if roi.weights is None else roi.weights
     mean = float(np.average(x, weights=w))
