@@ -9,11 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from petquant.quantify import Background
+    from petquant.background import Background
 
 __all__ = [
-    "apart", "background_of", "checked_format", "existing", "file_and_label", "put", "read_with", "secret",
-]  # fmt: skip
+    "apart",
+    "background_of",
+    "checked_format",
+    "existing",
+    "file_and_label",
+    "file_of",
+    "put",
+    "read_with",
+    "secret",
+]
+
+BACKGROUND = "NAME=FILE[:LABEL][,erode=MM], NAME=sphere:..., NAME=cylinder:... or NAME=auto:..."
 
 
 def existing(path: Path) -> Path:
@@ -59,25 +69,53 @@ def file_and_label(place: str) -> tuple[Path, str | None]:
 
 
 def background_of(text: str) -> Background:
-    """Return the background of ``NAME=FILE[:LABEL]``.
+    """Return the background that an option describes, see `BACKGROUND`.
 
     Raises
     ------
     UsageError
         OPTION_INVALID, PATH_NOT_FOUND.
     """
+    from petquant.background import Background
     from petquant.errors import UsageError
-    from petquant.quantify import Background
+    from petquant_cli.shapes import NUMBERS, shape_of
 
     name, equals, place = text.partition("=")
     if not equals or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise UsageError.of(
             "OPTION_INVALID",
             f"--background {text}",
-            expected="NAME=FILE[:LABEL], the name of letters, digits and _",
+            expected=f"{BACKGROUND}, the name of letters, digits and _",
         )
+    kind, colon, rest = place.partition(":")
+    if colon and kind == "auto":
+        return Background(name=name, automatic=rest)
+    if colon and kind in NUMBERS:
+        return Background(name=name, shape=shape_of(kind, rest, name=name, given=f"--background {text}"))
+    place, erode_mm = _erosion(place, text)
     file, label = file_and_label(place)
-    return Background(name=name, path=str(file), label=label)
+    return Background(name=name, path=str(file), label=label, erode_mm=erode_mm)
+
+
+def file_of(background: Background) -> Path | None:
+    """Return the file of a background, if it has one."""
+    return None if background.path is None else Path(background.path)
+
+
+def _erosion(place: str, text: str) -> tuple[str, float]:
+    """Return a place without its ``,erode=MM``, and that number; 0 without one."""
+    from petquant.errors import UsageError
+
+    before, comma, number = place.rpartition(",erode=")
+    if not comma or Path(place).exists():
+        return place, 0.0
+    try:
+        erode_mm = float(number)
+    except ValueError:
+        erode_mm = -1.0
+    if not 0 < erode_mm < float("inf"):
+        raise UsageError.of("OPTION_INVALID", f"--background {text}", expected="erode=MM, more than 0 mm")
+    return before, erode_mm
 
 
 def secret(path: Path) -> bytes:

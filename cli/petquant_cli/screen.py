@@ -95,6 +95,8 @@ def print_quantification(quantification: Quantification, privacy: Privacy) -> No
                 f"Background {reference['name']}: "
                 f"mean {number_words(reference['mean'])} {reference['unit']}, "
                 f"{number_words(reference['volume_ml'])} mL"
+                + (f", SE {number_words(reference['se'])}" if reference["se"] is not None else "")
+                + (f"; {reference['roi_source']}" if reference["placement"] else "")
                 + (f"; no ratio: {reference['reason']}" if reference["reason"] else "")
             )
         )

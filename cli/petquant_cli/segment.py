@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from petquant_cli.options import with_choices
 
 if TYPE_CHECKING:
-    from petquant.delineation import Shape
     from petquant.roi import Reading
     from petquant.study import Choices
 
 __all__ = ["run"]
-
-_Made = TypeVar("_Made")
 
 METHODS = ("fixed", "fraction", "adapted", "percist", "liver", "nestle", "schaefer", "otsu", "watershed")
 METHOD = "Method"
@@ -91,8 +87,9 @@ def run(
     background: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME=FILE[:LABEL]",
-            help="Region that the method measures: liver or blood_pool for percist, liver for liver.",
+            metavar="NAME=FILE[:LABEL][,erode=MM]|NAME=sphere:...|NAME=cylinder:...|NAME=auto:...",
+            help="Region that the method measures, as in petquant suv: liver or blood_pool for percist, "
+            "liver for liver.",
             rich_help_panel=METHOD,
         ),
     ] = None,
@@ -165,14 +162,15 @@ def run(
     from petquant.dicom.archive import unpacked
     from petquant.export.regions import sidecar_of, write_segmentation
     from petquant.segment import Wanted, segment
-    from petquant_cli.destination import apart, background_of, existing, file_and_label, read_with
+    from petquant_cli.destination import apart, background_of, existing, file_and_label, file_of, read_with
     from petquant_cli.messages import MESSAGES
+    from petquant_cli.shapes import shapes_of
 
     beside = sidecar_of(out)
     file, label = (None, None) if within is None else file_and_label(within)
     named = None if background is None else background_of(background)
     for written in (out, beside):
-        apart(written, [*read_with(study), file, labels, None if named is None else Path(named.path)])
+        apart(written, [*read_with(study), file, labels, None if named is None else file_of(named)])
     given = {
         "--threshold": threshold,
         "--fraction": fraction,
@@ -187,7 +185,7 @@ def run(
         is_there=method is not None,
     )
     _require_use({"--labels": labels}, needs="--within", is_there=within is not None)
-    shapes = _shapes(sphere or (), cylinder or (), box or ())
+    shapes = shapes_of({"sphere": sphere or (), "cylinder": cylinder or (), "box": box or ()})
     _require_use({"--name": name}, needs="the whole volume", is_there=within is None and not shapes)
     wanted = Wanted(
         shapes=tuple(shapes),
@@ -233,63 +231,3 @@ def _require_use(given: dict[str, object], *, needs: str, is_there: bool) -> Non
             Finding(code="OPTION_INVALID", found=option, expected=f"{needs} beside it") for option in idle
         )
         raise UsageError.because(*findings)
-
-
-def _shapes(spheres: Sequence[str], cylinders: Sequence[str], boxes: Sequence[str]) -> list[Shape]:
-    """Return the shapes that options describe, spheres first, then cylinders, then boxes."""
-    from petquant.delineation import Box, Cylinder, Sphere
-
-    made: list[Shape] = []
-    made += _each(
-        "--sphere",
-        spheres,
-        {4: lambda name, n: Sphere(name=name, centre_mm=(n[0], n[1], n[2]), radius_mm=n[3])},
-        expected="[NAME=]X,Y,Z,R",
-    )
-    made += _each(
-        "--cylinder",
-        cylinders,
-        {
-            5: lambda name, n: Cylinder(
-                name=name, centre_mm=(n[0], n[1], n[2]), radius_mm=n[3], length_mm=n[4]
-            ),
-            8: lambda name, n: Cylinder(
-                name=name,
-                centre_mm=(n[0], n[1], n[2]),
-                radius_mm=n[3],
-                length_mm=n[4],
-                axis=(n[5], n[6], n[7]),
-            ),
-        },
-        expected="[NAME=]X,Y,Z,R,LENGTH[,AX,AY,AZ]",
-    )
-    made += _each(
-        "--box",
-        boxes,
-        {6: lambda name, n: Box(name=name, low_mm=(n[0], n[1], n[2]), high_mm=(n[3], n[4], n[5]))},
-        expected="[NAME=]X0,Y0,Z0,X1,Y1,Z1",
-    )
-    return made
-
-
-def _each(
-    option: str,
-    texts: Sequence[str],
-    of_count: dict[int, Callable[[str, list[float]], _Made]],
-    *,
-    expected: str,
-) -> list[_Made]:
-    """Return what `of_count` makes of each name and its numbers, by how many numbers there are."""
-    from petquant.errors import UsageError
-
-    found = []
-    for place, text in enumerate(texts, start=1):
-        name, _, numbers = text.rpartition("=")
-        try:
-            values = [float(number) for number in numbers.split(",")]
-        except ValueError:
-            values = []
-        if len(values) not in of_count:
-            raise UsageError.of("OPTION_INVALID", f"{option} {text}", expected=f"{expected}, numbers in mm")
-        found.append(of_count[len(values)](name or f"{option.removeprefix('--')} {place}", values))
-    return found

@@ -43,7 +43,19 @@ def run(
     ] = None,
     background: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=FILE[:LABEL]", help="Reference region for ratios; repeatable."),
+        typer.Option(
+            metavar="NAME=FILE[:LABEL][,erode=MM]|NAME=sphere:X,Y,Z,R|NAME=cylinder:X,Y,Z,R,LENGTH|"
+            "NAME=auto:liver|NAME=auto:blood_pool",
+            help="Reference region for ratios; repeatable. LABEL is a number, or names of TotalSegmentator "
+            "classes joined by +; shapes are in mm LPS; auto finds the place or refuses.",
+        ),
+    ] = None,
+    psf_fwhm_mm: Annotated[
+        float | None,
+        typer.Option(
+            help="Width of the noise correlation (FWHM of the reconstruction): gives the standard error of "
+            "the backgrounds."
+        ),
     ] = None,
     split_components: Annotated[
         bool,
@@ -86,12 +98,20 @@ def run(
 
     from petquant.export.record import Privacy
     from petquant.quantify import quantify
-    from petquant_cli.destination import apart, background_of, checked_format, existing, read_with, secret
+    from petquant_cli.destination import (
+        apart,
+        background_of,
+        checked_format,
+        existing,
+        file_of,
+        read_with,
+        secret,
+    )
     from petquant_cli.messages import MESSAGES
 
     format_ = checked_format(format_, out, FORMATS)
     named = [background_of(text) for text in background or ()]
-    apart(out, [*read_with(study), *roi, labels, manifest, pseudonym_key, *(Path(one.path) for one in named)])
+    apart(out, [*read_with(study), *roi, labels, manifest, pseudonym_key, *map(file_of, named)])
     privacy = Privacy(
         with_identifiers=with_identifiers,
         has_hashed_uids=hash_uids,
@@ -110,6 +130,7 @@ def run(
         ),
         labels=None if labels is None else existing(labels),
         manifest=None if manifest is None else existing(manifest),
+        psf_fwhm_mm=psf_fwhm_mm,
     )
     MESSAGES.caveats(quantification.findings)
     _put(quantification, privacy, format_, out)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from petquant.dicom.belonging import PetFacts
+from petquant.erosion import eroded
 from petquant.errors import Finding, LimitReached, Refused, UnreadableInput
 from petquant.flags import CODES, Severity
 from petquant.grid import Grid
@@ -17,6 +18,7 @@ from petquant.label_names import read_names, read_sources
 from petquant.nifti import read_label_map
 from petquant.placement import place
 from petquant.roi import Reading, Roi, RoiSet, Role, united
+from petquant.totalsegmentator import class_numbers
 
 __all__ = ["load_rois", "read_names"]
 
@@ -39,6 +41,7 @@ def load_rois(
     label: int | str | None = None,
     allow_empty: bool = False,
     is_united: bool = False,
+    erode_mm: float = 0.0,
 ) -> RoiSet:
     """Return the regions of a file or folder on the PET grid.
 
@@ -60,11 +63,14 @@ def load_rois(
     role
         Of all regions.
     label
-        Keep the region with this id alone.
+        Keep the region with this id alone. What is no id may be a class of `petquant.totalsegmentator` by its
+        name, or several joined by ``+``.
     allow_empty
         Whether a file without a region is an answer (no lesion) and not an error.
     is_united
         Whether all regions of a file together are one; they are joined on the grid on which they were drawn.
+    erode_mm
+        How far the boundary of every region is moved inwards, on the grid on which it was drawn.
 
     Returns
     -------
@@ -85,7 +91,7 @@ def load_rois(
     if path.is_dir():
         parts, said = _of_folder(path, onto=onto, pet=pet, reading=reading)
     else:
-        only = None if label is None else str(label)
+        only = None if label is None or not str(label).isdecimal() else str(label)
         parts, said = [_of_file(path, onto=onto, pet=pet, reading=reading, names=names, only=only)], ()
     if label is not None:
         parts = _only(parts, str(label), path)
@@ -102,6 +108,8 @@ def load_rois(
         said = (*said, Finding(code="ROI_EMPTY_SKIPPED", found=found, path=str(path)))
     if is_united:
         filled = [_united(part) for part in filled if part.rois]
+    if erode_mm:
+        filled = [_eroded(part, erode_mm, path) for part in filled if part.rois]
     try:
         placed = [place(part, onto=onto, other_grid=reading.other_grid) for part in filled]
     except Refused as refusal:
@@ -275,24 +283,48 @@ def _sop_class(path: Path) -> str:
 
 
 def _only(parts: Sequence[RoiSet], label: str, path: Path) -> list[RoiSet]:
-    """Return the region with one id.
+    """Return the region with one id, or those of the classes that a label names.
 
     Raises
     ------
     Refused
         ROI_LABEL_MISSING.
     """
-    chosen = [replace(part, rois=tuple(roi for roi in part.rois if roi.roi_id == label)) for part in parts]
-    if any(part.rois for part in chosen):
-        return [part for part in chosen if part.rois]
-    ids = [roi.roi_id for part in parts for roi in part.rois]
-    there = ", ".join(ids[:20]) + (" ..." if len(ids) > 20 else "")
-    raise Refused.of(
-        "ROI_LABEL_MISSING",
-        f"label {label} does not occur",
-        expected=f"one of {there}" if there else "",
-        path=str(path),
-    )
+    ids = {roi.roi_id for part in parts for roi in part.rois}
+    wanted = {label} if label in ids else set(class_numbers(label)) | (set(label.split("+")) & ids)
+    missing = sorted(one for one in label.split("+") if not {label, one, *class_numbers(one)} & ids)
+    if missing:
+        listed = [roi.roi_id for part in parts for roi in part.rois]
+        there = ", ".join(listed[:20]) + (" ..." if len(listed) > 20 else "")
+        raise Refused.of(
+            "ROI_LABEL_MISSING",
+            f"label {', '.join(missing)} does not occur",
+            expected=f"one of {there}" if there else "",
+            path=str(path),
+        )
+    chosen = [replace(part, rois=tuple(roi for roi in part.rois if roi.roi_id in wanted)) for part in parts]
+    return [part for part in chosen if part.rois]
+
+
+def _eroded(part: RoiSet, by_mm: float, path: Path) -> RoiSet:
+    """Return the regions of a grid with their boundary moved inwards.
+
+    Raises
+    ------
+    Refused
+        ROI_EMPTY, when nothing of a region is left.
+    """
+    rois = tuple(eroded(roi, part.grid, by_mm=by_mm) for roi in part.rois)
+    for roi in rois:
+        if not len(roi.voxels):
+            raise Refused.of(
+                "ROI_EMPTY",
+                f"nothing of region {roi.roi_id} is left after an erosion by {by_mm:g} mm",
+                expected="at least one voxel",
+                remedy="erode less",
+                path=str(path),
+            )
+    return replace(part, rois=rois)
 
 
 def _united(part: RoiSet) -> RoiSet:

@@ -486,6 +486,32 @@ _ROWS = (
         "several CT series belong to the PET; the one that covers it best was taken",
         "",
     ),
+    # Reference regions: reads.md section 2
+    (
+        "REFERENCE_NOT_FOUND",
+        "refuse",
+        "no place for an automatic reference region is certain",
+        "give a label map, or a place by hand: NAME=sphere:X,Y,Z,R",
+    ),
+    (
+        "REFERENCE_NEEDS_CT",
+        "refuse",
+        "a reference region that cannot be found on PET alone",
+        "give the folder of the whole study, a label map, or a place by hand",
+    ),
+    ("REFERENCE_PLACED", "info", "a reference region was placed automatically", "look at it over the PET"),
+    (
+        "REFERENCE_WITHOUT_CT",
+        "flag S",
+        "a reference region was placed automatically on PET alone",
+        "look at it over the PET; give the folder of the whole study",
+    ),
+    (
+        "LIVER_OUTSIDE_FDG_BAND",
+        "flag",
+        "SUVmean of the liver with [18F]FDG is outside 1.3 to 3.0",
+        "check the region, dose, weight and times",
+    ),
     # Regions: roi.md section 5; reliability.md 69 to 85
     (
         "ROI_GRID_SNAPPED",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from petquant.errors import Finding
 from petquant.measurement import Measurement, Number
 from petquant.metrics import Reference
 from petquant.study import PetStudy
+
+if TYPE_CHECKING:
+    from petquant.delineation.reference import Placement  # needs scipy, and few ask for it
 
 __all__ = ["Quantification"]
 
@@ -27,6 +31,10 @@ class Quantification:
         One a region and SUV type.
     references
         Backgrounds of the ratios.
+    placements
+        How the backgrounds were placed whose place was found, by name.
+    psf_fwhm_mm
+        Width of the noise correlation behind ``n_eff`` and ``se`` of the backgrounds; None gave none.
     summary
         ``n_lesions``, ``tmtv_ml``, ``ttlg_g``, ``suv_max``, ``dmax_centroid_mm`` of the first SUV type.
     activity_balance
@@ -45,3 +53,5 @@ class Quantification:
     activity_balance: float | None
     manifest_sha256: str
     findings: tuple[Finding, ...]
+    placements: Mapping[str, Placement] = field(default_factory=dict)
+    psf_fwhm_mm: float | None = None

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from petquant.background import (
+    Background,
+    BackgroundRegion,
+    background_regions,
+    in_band,
+    require_backgrounds,
+)
 from petquant.dicom.archive import unpacked
-from petquant.dicom.belonging import PetFacts
 from petquant.errors import Finding, Refused, UsageError
 from petquant.files import load_rois
 from petquant.flags import CODES, flags_of, refusals_of
-from petquant.grid import Grid
 from petquant.manifest import verify
 from petquant.measurement import Measurement
 from petquant.metrics import (
@@ -28,23 +33,14 @@ from petquant.metrics import (
     without_volumes,
 )
 from petquant.quantification import Quantification
-from petquant.roi import Reading, Roi, RoiSet, Role, united
+from petquant.roi import Roi
 from petquant.study import Choices, PetStudy, open_study
-from petquant.suv.conversion import SuvScale
+from petquant.suv.conversion import SuvConversion, SuvScale
 from petquant.suv.plausibility import activity_balance, balance_findings, extreme_findings, slice_findings
 from petquant.suv.ratio import bed_alignment, ratio_refusals
 from petquant.volume import Unit, Volume
 
-__all__ = ["Background", "background_region", "quantify", "scaled", "study_refusals"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Background:
-    """A background as the user names it: a file or folder, and one region of it or all together."""
-
-    name: str
-    path: str
-    label: int | str | None = None
+__all__ = ["Background", "quantify", "scaled", "study_refusals"]
 
 
 def quantify(
@@ -55,6 +51,7 @@ def quantify(
     choices: Choices | None = None,
     labels: str | os.PathLike[str] | None = None,
     manifest: str | os.PathLike[str] | None = None,
+    psf_fwhm_mm: float | None = None,
 ) -> Quantification:
     """Return the numbers of the regions of one study.
 
@@ -72,6 +69,9 @@ def quantify(
         JSON or CSV with the names of the labels.
     manifest
         What ``petquant lock`` wrote; the study is held to it before anything is read and after.
+    psf_fwhm_mm
+        Width of the noise correlation, from which the standard error of the backgrounds follows; None gives
+        none.
 
     Raises
     ------
@@ -79,7 +79,8 @@ def quantify(
         With every cause at once, when a number asked for would not be safe.
     """
     choices = choices or Choices()
-    _require_own_names(backgrounds)
+    require_backgrounds(backgrounds)
+    _require_width(psf_fwhm_mm)
     locked = "" if manifest is None else verify(study, manifest)
     with unpacked(study) as folder:
         opened = open_study(folder, choices)
@@ -89,11 +90,15 @@ def quantify(
         only_ratios = bool(refused and backgrounds and not against_ratios and not has_suv)
         if refused and not only_ratios:
             raise Refused.because(*dict.fromkeys((*refused, *against_ratios)))
-        lesions, references_, of_regions = _regions(opened, rois, backgrounds, labels, choices)
-        measured_rois = [*lesions, *references_]
-        native = opened.volume(
-            keep=slices_needed(opened.grid, measured_rois), window=window_needed(opened.grid, measured_rois)
-        )
+        lesions, of_regions = _lesions(opened, rois, labels, choices)
+        behind, native = _backgrounds(opened, backgrounds, lesions, choices)
+        references_ = [one.roi for one in behind]
+        of_regions = tuple(dict.fromkeys((*of_regions, *(said for one in behind for said in one.findings))))
+        if native is None:
+            wanted = [*lesions, *references_]
+            native = opened.volume(
+                keep=slices_needed(opened.grid, wanted), window=window_needed(opened.grid, wanted)
+            )
         opened.verify_unchanged()
     if manifest is not None:
         verify(study, manifest)  # what was read is what was locked: no size or time can tell a changed bit
@@ -107,7 +112,16 @@ def quantify(
     if not only_ratios:
         _refuse((*findings, *of_regions), choices)
     measured = [
-        _measured(suv_type, volume, lesions, references_, flags_of(findings), has_further=choices.has_further)
+        _measured(
+            suv_type,
+            volume,
+            lesions,
+            references_,
+            flags=flags_of(findings),
+            conversion=opened.conversion,
+            psf_fwhm_mm=psf_fwhm_mm,
+            has_further=choices.has_further,
+        )
         for suv_type, volume in volumes.items()
     ]
     rows, found, summary = measured[0]
@@ -117,6 +131,8 @@ def quantify(
         suv_types=() if only_ratios else tuple(volumes),
         measurements=tuple(row for of_type, _, _ in measured for row in of_type),
         references=tuple(found),
+        placements={one.roi.name: one.placement for one in behind if one.placement is not None},
+        psf_fwhm_mm=psf_fwhm_mm,
         summary=summary.values,
         activity_balance=balance,
         manifest_sha256=locked,
@@ -168,12 +184,17 @@ def _measured(
     volume: Volume,
     lesions: list[Roi],
     backgrounds: list[Roi],
-    flags: tuple[str, ...],
     *,
+    flags: tuple[str, ...],
+    conversion: SuvConversion,
+    psf_fwhm_mm: float | None,
     has_further: bool,
 ) -> tuple[list[Measurement], list[Reference], Burden]:
     """Return the rows of one SUV type, the backgrounds behind their ratios, and the sums."""
-    found = references(volume, backgrounds, lesions)
+    found = [
+        in_band(one, conversion, suv_type)
+        for one in references(volume, backgrounds, lesions, psf_fwhm_mm=psf_fwhm_mm)
+    ]
     rows = measure(
         volume,
         lesions,
@@ -200,17 +221,10 @@ def _overlap(summary: Burden) -> tuple[Finding, ...]:
     return (Finding(code="ROI_OVERLAP", found=f"{summary.shared_voxels} voxels lie in several lesions"),)
 
 
-def _require_own_names(backgrounds: Sequence[Background]) -> None:
-    """Raise when two backgrounds would fill the same columns."""
-    names = [background.name for background in backgrounds]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise UsageError.of(
-            "OPTION_INVALID",
-            f"several backgrounds are called {', '.join(twice)}",
-            expected="a name of its own for every background",
-            where="--background",
-        )
+def _require_width(psf_fwhm_mm: float | None) -> None:
+    """Raise when the width of the noise correlation is no length."""
+    if psf_fwhm_mm is not None and not 0 < psf_fwhm_mm < float("inf"):
+        raise UsageError.of("OPTION_INVALID", f"--psf-fwhm-mm {psf_fwhm_mm:g}", expected="more than 0 mm")
 
 
 def study_refusals(opened: PetStudy, choices: Choices) -> tuple[Finding, ...]:
@@ -228,14 +242,13 @@ def _forbidding_ratios(opened: PetStudy, choices: Choices) -> tuple[Finding, ...
     )
 
 
-def _regions(
+def _lesions(
     opened: PetStudy,
     rois: Sequence[str | os.PathLike[str]],
-    backgrounds: Sequence[Background],
     labels: str | os.PathLike[str] | None,
     choices: Choices,
-) -> tuple[list[Roi], list[Roi], tuple[Finding, ...]]:
-    """Return lesions and backgrounds on the PET grid, and what is to be said of their files."""
+) -> tuple[list[Roi], tuple[Finding, ...]]:
+    """Return the lesions on the PET grid, and what is to be said of their files."""
     facts = opened.facts
     loaded = [
         load_rois(
@@ -257,39 +270,28 @@ def _regions(
         from petquant.delineation import components  # noqa: PLC0415 - few ask for it, and it needs scipy
 
         lesions = [part for lesion in lesions for part in components(lesion, opened.grid)]
-    behind = [
-        background_region(opened.grid, background, facts, choices.reading) for background in backgrounds
-    ]
-    findings = (finding for part in (*loaded, *(said for _, said in behind)) for finding in part.findings)
-    return lesions, [background for background, _ in behind], tuple(dict.fromkeys(findings))
+    return lesions, tuple(finding for part in loaded for finding in part.findings)
 
 
-def background_region(
-    grid: Grid, background: Background, facts: PetFacts, reading: Reading
-) -> tuple[Roi, RoiSet]:
-    """Return a background as one region: the one asked for, or all of its file together; and its file."""
-    found = load_rois(
-        background.path,
-        onto=grid,
-        pet=facts,
-        reading=reading,
-        role=Role.BACKGROUND,
-        label=background.label,
-        is_united=True,
+def _backgrounds(
+    opened: PetStudy, backgrounds: Sequence[Background], lesions: list[Roi], choices: Choices
+) -> tuple[list[BackgroundRegion], Volume | None]:
+    """Return the backgrounds on the PET grid, and the whole volume when their places had to be found."""
+    native = seen = None
+    if any(background.automatic for background in backgrounds):
+        native = opened.volume()
+        scale = opened.conversion.scale(choices.suv_types[0])
+        seen = native if scale is None else scaled(native, scale)
+    behind = background_regions(
+        backgrounds,
+        opened.grid,
+        facts=opened.facts,
+        reading=choices.reading,
+        lesions=lesions,
+        pet=seen,
+        ct=lambda: opened.ct().volume(),
     )
-    voxels, weights = united(found.rois)
-    label = "" if background.label is None else str(background.label)
-    which = f"label {label}" if label.isdecimal() else "one region" if label else "all labels"
-    roi = Roi(
-        roi_id=background.name,
-        name=background.name,
-        voxels=voxels,
-        weights=weights,
-        role=Role.BACKGROUND,
-        source=f"{found.rois[0].source}, {which}",
-        flags=tuple(dict.fromkeys(flag for part in found.rois for flag in part.flags)),
-    )
-    return roi, found
+    return behind, native
 
 
 def scaled(native: Volume, scale: SuvScale) -> Volume:

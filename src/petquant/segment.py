@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from petquant.background import Background, background_regions, require_backgrounds
 from petquant.delineation import (
     METHODS,
     Delineated,
@@ -25,7 +26,7 @@ from petquant.files import load_rois
 from petquant.flags import refusals_of
 from petquant.grid import Grid
 from petquant.metrics import Reference, references
-from petquant.quantify import Background, background_region, scaled, study_refusals
+from petquant.quantify import scaled, study_refusals
 from petquant.roi import Roi
 from petquant.segmentation import Segmentation, SegmentedRegion
 from petquant.study import Choices, PetStudy, open_study
@@ -166,6 +167,8 @@ def _require_meant(wanted: Wanted, choices: Choices) -> None:
         raise UsageError.of("OPTION_INVALID", f"--connectivity {wanted.connectivity}", expected="6, 18 or 26")
     if not 0 <= wanted.minimum_ml < float("inf"):
         raise UsageError.of("OPTION_INVALID", f"--min-volume-ml {wanted.minimum_ml:g}", expected="0 or more")
+    if wanted.background is not None:
+        require_backgrounds([wanted.background])
     if wanted.delineation is not None:
         if len(choices.suv_types) > 1:
             raise UsageError.of("OPTION_INVALID", "several --suv for one threshold", expected="one --suv")
@@ -243,8 +246,16 @@ def _background(
         return None, Level(mean=wanted.background_value), ()
     if wanted.background is None:
         return None, None, ()
-    roi, found = background_region(opened.grid, wanted.background, opened.facts, choices.reading)
-    (reference,) = references(volume, [roi], [])
+    (found,) = background_regions(
+        [wanted.background],
+        opened.grid,
+        facts=opened.facts,
+        reading=choices.reading,
+        lesions=(),
+        pet=volume,
+        ct=lambda: opened.ct().volume(),
+    )
+    (reference,) = references(volume, [found.roi], [])
     mean, sd = reference.values["mean"], reference.values["sd"]
     if reference.reason or mean is None or sd is None:
         raise Refused.of("MEAN_NOT_POSITIVE", reference.reason, where=f"background {reference.name}")

@@ -76,6 +76,9 @@ def own_data(tmp_path_factory) -> Path:
     shutil.copytree(mine.dicom, root / "my_study")
     shutil.copyfile(mine.lesions, root / "my_lesions.nii.gz")
     shutil.copyfile(mine.backgrounds["liver"], root / "my_liver.nii.gz")
+    liver = nib.load(root / "my_liver.nii.gz")
+    classes = (5 * np.asarray(liver.dataobj)).astype(np.uint8)  # the number of TotalSegmentator
+    nib.save(nib.Nifti1Image(classes, liver.affine), root / "my_totalseg.nii.gz")
 
     def strip(dataset, _place):
         for keyword in STRIPPED:
@@ -290,7 +293,7 @@ def measured(own_data):
     return quantify(
         own_data / "two_series",
         [own_data / "my_lesions.nii.gz"],
-        backgrounds=[Background(name="liver", path=str(own_data / "my_liver.nii.gz"))],
+        backgrounds=[Background(name="liver", automatic="liver")],
         choices=Choices(series="9", overrides=Overrides(weight_kg=68.0)),
     )
 

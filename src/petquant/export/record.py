@@ -12,6 +12,7 @@ from typing import Any
 from petquant.errors import Finding
 from petquant.export.evidence import conversion_record
 from petquant.export.identity import hashed_uids, identifiers, study_key
+from petquant.export.placement import placement_record
 from petquant.export.withheld import Withheld
 from petquant.flags import CODES, Severity
 from petquant.measurement import Measurement
@@ -75,6 +76,9 @@ def record_of(quantification: Quantification, privacy: Privacy) -> dict[str, Any
                 "roi_source": reference.source,
                 "unit": reference.unit,
                 **reference.values,
+                "homogeneity_qc": reference.homogeneity_qc,
+                "psf_fwhm_mm": quantification.psf_fwhm_mm,
+                "placement": placement_record(quantification.placements.get(reference.name)),
                 "flags": list(reference.flags),
                 "reason": reference.reason or None,
             }

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petquant.measurement import Number
+from petquant.metrics.correlation import effective_voxels
 from petquant.metrics.intensity import intensity
 from petquant.roi import Roi
 from petquant.volume import Volume
@@ -20,6 +21,7 @@ from petquant.volume import Volume
 __all__ = ["Reference", "ratios", "references"]
 
 MOST = 0.5  # of the background's volume: with more of it lost to lesions there is no ratio (reads.md 1.5)
+MOST_COV = 0.25  # of single voxels, noise included: what is above is hardly one tissue (our choice)
 RATIOS = {"tbr_max": "suv_max", "tbr_mean": "suv_mean", "tbr_peak": "suv_peak"}
 
 
@@ -36,8 +38,9 @@ class Reference:
     unit
         Unit of mean, SD and median.
     values
-        ``mean``, ``sd``, ``cov``, ``median``, ``volume_ml``, ``n_voxels``, ``overlap_voxels`` (taken out
-        because lesions hold them); all but the numbers of voxels are None when nothing is left.
+        ``mean``, ``sd``, ``cov``, ``n_eff``, ``se``, ``median``, ``volume_ml``, ``n_voxels``,
+        ``overlap_voxels`` and ``overlap_ml`` (taken out because lesions hold them); all but the last three
+        are None when nothing is left, ``n_eff`` and ``se`` without a width of the noise correlation.
     flags
         Caveats of the background.
     reason
@@ -57,8 +60,20 @@ class Reference:
         """Those flags that also qualify the lesions' ratios."""
         return tuple(code for code in self.flags if code != "MEAN_NOT_POSITIVE")
 
+    @property
+    def homogeneity_qc(self) -> str | None:
+        """``pass`` when the CoV of single voxels is at most `MOST_COV`, else ``fail``; None without a CoV."""
+        cov = self.values["cov"]
+        return None if cov is None else "pass" if cov <= MOST_COV else "fail"
 
-def references(volume: Volume, backgrounds: Sequence[Roi], lesions: Sequence[Roi]) -> list[Reference]:
+
+def references(
+    volume: Volume,
+    backgrounds: Sequence[Roi],
+    lesions: Sequence[Roi],
+    *,
+    psf_fwhm_mm: float | None = None,
+) -> list[Reference]:
     """Return every background without the voxels of the lesions, measured by the engine of the lesions.
 
     Parameters
@@ -69,13 +84,15 @@ def references(volume: Volume, backgrounds: Sequence[Roi], lesions: Sequence[Roi
         Their names become part of the column names.
     lesions
         Regions whose voxels no background may hold, whatever their weight.
+    psf_fwhm_mm
+        Width of the noise correlation, for ``n_eff`` and ``se``; it is not guessed.
 
     Raises
     ------
     Refused
         ROI_VALUES_NOT_FINITE.
     """
-    return [_reference(volume, background, lesions) for background in backgrounds]
+    return [_reference(volume, background, lesions, psf_fwhm_mm) for background in backgrounds]
 
 
 def ratios(values: Mapping[str, Number], of: Sequence[Reference]) -> dict[str, Number]:
@@ -92,7 +109,9 @@ def ratios(values: Mapping[str, Number], of: Sequence[Reference]) -> dict[str, N
     return found
 
 
-def _reference(volume: Volume, background: Roi, lesions: Sequence[Roi]) -> Reference:
+def _reference(
+    volume: Volume, background: Roi, lesions: Sequence[Roi], psf_fwhm_mm: float | None
+) -> Reference:
     is_shared = _is_shared(background.voxels, lesions)
     kept = replace(
         background,
@@ -101,7 +120,9 @@ def _reference(volume: Volume, background: Roi, lesions: Sequence[Roi]) -> Refer
     )
     of = np.ones(len(is_shared)) if background.weights is None else background.weights
     is_mostly_lesion = bool(is_shared.any() and of[is_shared].sum() > MOST * of.sum())
-    values, flags = _values(volume, kept, int(is_shared.sum())), list(background.flags)
+    values, flags = _values(volume, kept, psf_fwhm_mm), list(background.flags)
+    values["overlap_voxels"] = int(is_shared.sum())
+    values["overlap_ml"] = float(of[is_shared].sum()) * volume.grid.voxel_volume_ml
     mean = values["mean"]
     reason = ""
     if is_shared.any():
@@ -135,21 +156,20 @@ def _is_shared(voxels: NDArray[np.int64], lesions: Sequence[Roi]) -> NDArray[np.
     return is_shared
 
 
-def _values(volume: Volume, background: Roi, overlap_voxels: int) -> dict[str, Number]:
+def _values(volume: Volume, background: Roi, psf_fwhm_mm: float | None) -> dict[str, Number]:
     """Return the numbers of the background."""
     if not len(background.voxels):
-        return dict.fromkeys(("mean", "sd", "cov", "median", "volume_ml")) | {
-            "n_voxels": 0,
-            "overlap_voxels": overlap_voxels,
-        }
+        return dict.fromkeys(("mean", "sd", "cov", "n_eff", "se", "median", "volume_ml")) | {"n_voxels": 0}
     found = intensity(volume, [background])
     mean, sd = float(found.mean[0]), float(found.sd[0])
+    n_eff = None if psf_fwhm_mm is None else effective_voxels(background, volume.grid, fwhm_mm=psf_fwhm_mm)
     return {
         "mean": mean,
         "sd": sd,
         "cov": sd / mean if mean > 0 else None,
+        "n_eff": n_eff,
+        "se": None if n_eff is None else sd / n_eff**0.5,
         "median": float(found.percentiles["median"][0]),
         "volume_ml": float(found.total_weight[0]) * volume.grid.voxel_volume_ml,
         "n_voxels": int(found.count[0]),
-        "overlap_voxels": overlap_voxels,
     }

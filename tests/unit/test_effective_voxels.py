@@ -1,0 +1,79 @@
+"""The standard error of a mean of correlated voxels, against the double sum and numbers of reads.md."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from petquant.metrics import references
+from petquant.metrics.correlation import effective_voxels
+
+
+def sphere(make_roi, grid, radius_mm):
+    """Voxels whose centre is within a radius of the central voxel's."""
+    centre = grid.position_mm((np.array(grid.shape) - 1) / 2)
+    index = np.indices(grid.shape).reshape(3, -1).T
+    apart = np.linalg.norm(grid.position_mm(index) - centre, axis=1)
+    return make_roi(np.flatnonzero(apart <= radius_mm), name="liver")
+
+
+# reads.md section 2, computed there: voxels of 4 mm
+@pytest.mark.parametrize(
+    ("fwhm_mm", "radius_mm", "voxels", "n_eff"),
+    [(6.0, 15.0, 251, 29.5), (6.0, 10.0, 81, 11.2), (8.0, 15.0, 251, 14.1)],
+)
+def test_spheres_have_the_effective_number_of_the_specification(
+    make_grid, make_roi, *, fwhm_mm, radius_mm, voxels, n_eff
+):
+    grid = make_grid((9, 9, 9), (4.0, 4.0, 4.0))
+    roi = sphere(make_roi, grid, radius_mm)
+    assert len(roi.voxels) == voxels
+    assert effective_voxels(roi, grid, fwhm_mm=fwhm_mm) == pytest.approx(n_eff, abs=0.05)  # as printed
+
+
+def test_weights_and_uneven_slices_enter_the_double_sum(make_grid, make_roi):
+    rng = np.random.default_rng(5)
+    grid = make_grid((5, 4, 6), (3.2, 4.0, 5.0), slice_positions_mm=np.array([0.0, 3.1, 6.4, 9.6, 12.9]))
+    voxels = np.sort(rng.choice(grid.size, 40, replace=False))
+    weights = rng.uniform(0.1, 1.0, 40)
+    at = grid.position_mm(grid.index_of(voxels))
+    s = 7.0 / 2.354820045
+    rho = np.exp(-((at[:, None] - at[None]) ** 2).sum(-1) / (4 * s**2))
+    expected = weights.sum() ** 2 / (weights @ rho @ weights)
+    found = effective_voxels(make_roi(voxels, weights=weights), grid, fwhm_mm=7.0)
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_voxels_far_apart_are_independent(make_grid, make_roi):
+    grid = make_grid((1, 1, 9), (4.0, 4.0, 4.0))
+    assert effective_voxels(make_roi([0, 4, 8]), grid, fwhm_mm=2.0) == pytest.approx(3.0, rel=1e-9)
+
+
+def test_one_voxel_is_one(make_grid, make_roi):
+    assert effective_voxels(make_roi([3]), make_grid((2, 2, 2)), fwhm_mm=6.0) == 1.0
+
+
+def test_the_error_of_the_mean_is_that_of_filtered_noise(make_grid, make_roi):
+    grid = make_grid((24, 24, 24), (4.0, 4.0, 4.0))
+    roi = sphere(make_roi, grid, 15.0)
+    rng = np.random.default_rng(11)
+    noise = [
+        gaussian_filter(rng.normal(size=grid.shape), 6.0 / 2.3548 / 4.0, mode="wrap") for _ in range(600)
+    ]
+    means = np.array([one.reshape(-1)[roi.voxels].mean() for one in noise])
+    of_one_voxel = np.std([one[12, 12, 12] for one in noise] + [one[2, 2, 2] for one in noise])
+    n_eff = effective_voxels(roi, grid, fwhm_mm=6.0)
+    # a standard deviation of 600 draws is known to 1 / sqrt(1200) = 2.9 %; both together, three times
+    assert means.std() == pytest.approx(of_one_voxel / np.sqrt(n_eff), rel=3 * np.hypot(0.029, 0.021))
+
+
+def test_a_reference_has_an_error_only_with_a_width(make_volume, make_roi):
+    volume = make_volume(np.array([2.0, 4.0, 2.0, 4.0]).reshape(1, 1, -1), (4.0, 4.0, 4.0))
+    background = make_roi(np.arange(4), name="liver")
+    (without,) = references(volume, [background], [])
+    assert without.values["se"] is None
+    assert without.values["n_eff"] is None
+    (found,) = references(volume, [background], [], psf_fwhm_mm=0.5)
+    assert found.values["n_eff"] == pytest.approx(4.0, rel=1e-9)  # rho at 4 mm: exp(-88)
+    assert found.values["se"] == pytest.approx(1.0 / 2.0, rel=1e-9)  # sd 1, ddof 0
