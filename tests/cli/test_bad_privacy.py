@@ -492,7 +492,7 @@ FORBIDDEN = {
 }  # fmt: skip
 ALLOWED = {
     "src/petquant/dicom/archive.py": {"tempfile"},  # a zip goes into a private folder; it is no output
-    "src/petquant/dicom/jpeg_lossless.py": {"subprocess"},  # this interpreter with a module of our own, no shell
+    "src/petquant/dicom/jpeg_lossless.py": {"subprocess"},  # this interpreter, a module of ours
     "cli/petquant_cli/trials.py": {"subprocess", "tempfile"},  # the command itself, on phantoms of its own
 }
 
