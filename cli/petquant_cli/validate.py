@@ -55,7 +55,8 @@ def run(
     if against is None:
         chosen = _chosen(tuple(only or ()), is_quick=quick)
         checks = [check for part in _run(chosen, workers or os.cpu_count() or 1) for check in part]
-        record = summary_record(checks, n_trials=len(chosen))
+        shown = {trial.phantom: trial.definition.proves for trial in chosen}
+        record = summary_record(checks, n_trials=len(chosen), requirements=shown)
     else:
         checks = _of_another_tool(against)
         record = summary_record(checks, n_trials=len({(check.phantom, check.variant) for check in checks}))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from petquant.export.record import NOTICE
@@ -22,13 +22,15 @@ _INTRODUCTION: Final = (
     "chosen. For research use only."
 )
 _HEADS: Final = (
-    "| phantom | variants | checks | failed | largest error as share of its tolerance | in | largest "
+    "| phantom | requirement | variants | checks | failed | largest error as share of its tolerance | in | largest "
     "relative error of the SUV factor |"
 )
 
 
-def summary_record(checks: Sequence[Check], *, n_trials: int) -> dict[str, Any]:
-    """Return the record of a validation.
+def summary_record(
+    checks: Sequence[Check], *, n_trials: int, requirements: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Return the record of a validation; `requirements` are what a phantom shows, by its name.
 
     Of every phantom, region and quantity it holds the expected number of the first variant, and of the
     variant with the largest share of its tolerance what was found there; then the failures one by one (1000
@@ -44,12 +46,15 @@ def summary_record(checks: Sequence[Check], *, n_trials: int) -> dict[str, Any]:
         "n_trials": n_trials,
         "n_checks": len(checks),
         "n_failed": len(failed),
-        "phantoms": [_phantom(name, own) for name, own in by_phantom.items()],
+        "phantoms": [
+            {"phantom": name, "requirement": (requirements or {}).get(name) or None, **_phantom(own)}
+            for name, own in by_phantom.items()
+        ],
         "failures": [_failure(check) for check in failed[:MOST_FAILURES]],
     }
 
 
-def _phantom(name: str, checks: Sequence[Check]) -> dict[str, Any]:
+def _phantom(checks: Sequence[Check]) -> dict[str, Any]:
     worst = _worst(checks)
     factors = [
         abs(check.error / float(check.expected))
@@ -60,7 +65,6 @@ def _phantom(name: str, checks: Sequence[Check]) -> dict[str, Any]:
     for check in checks:
         by_place.setdefault((check.region, check.quantity), []).append(check)
     return {
-        "phantom": name,
         "n_variants": len({check.variant for check in checks}),
         "n_checks": len(checks),
         "n_failed": sum(not check.is_passed for check in checks),
@@ -118,12 +122,12 @@ def as_markdown(record: dict[str, Any]) -> bytes:
         "## Phantoms",
         "",
         _HEADS,
-        "|---" * 7 + "|",
+        "|---" * 8 + "|",
     ]
     for row in record["phantoms"]:
         share, factor = row["largest_share_of_tolerance"], row["largest_factor_error"]
         lines.append(
-            f"| {row['phantom']} | {row['n_variants']} | {row['n_checks']} | {row['n_failed']} | "
+            f"| {row['phantom']} | {row['requirement'] or ''} | {row['n_variants']} | {row['n_checks']} | {row['n_failed']} | "
             f"{'' if share is None else f'{share:.2f}'} | {row['worst_quantity'] or ''} | "
             f"{'' if factor is None else f'{factor:.1e}'} |"
         )
