@@ -34,7 +34,15 @@ from petquant.suv.plausibility import activity_balance, balance_findings, extrem
 from petquant.suv.ratio import bed_alignment, ratio_refusals
 from petquant.volume import Unit, Volume
 
-__all__ = ["Background", "background_region", "quantify", "scaled", "study_refusals"]
+__all__ = [
+    "Background",
+    "MeasuredStudy",
+    "background_region",
+    "measure_study",
+    "quantify",
+    "scaled",
+    "study_refusals",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +52,26 @@ class Background:
     name: str
     path: str
     label: int | str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MeasuredStudy:
+    """A quantification with the voxels it came from, for more regions of the same scan.
+
+    Parameters
+    ----------
+    quantification
+        What the study gave.
+    volume
+        Of the first SUV type, every slice of it; in native units, all slices brought to one time, when SUV
+        was refused.
+    lesions
+        On the grid of the volume, in the order of the measurements.
+    """
+
+    quantification: Quantification
+    volume: Volume
+    lesions: tuple[Roi, ...]
 
 
 def quantify(
@@ -77,6 +105,41 @@ def quantify(
     PetquantError
         With every cause at once, when a number asked for would not be safe.
     """
+    return measure_study(
+        study,
+        rois,
+        backgrounds=backgrounds,
+        choices=choices,
+        labels=labels,
+        manifest=manifest,
+        is_whole=False,
+    ).quantification
+
+
+def measure_study(
+    study: str | os.PathLike[str],
+    rois: Sequence[str | os.PathLike[str]],
+    *,
+    backgrounds: Sequence[Background] = (),
+    choices: Choices | None = None,
+    labels: str | os.PathLike[str] | None = None,
+    manifest: str | os.PathLike[str] | None = None,
+    is_whole: bool = True,
+) -> MeasuredStudy:
+    """Return the numbers of the regions of one study, with its volume.
+
+    Parameters
+    ----------
+    study, rois, backgrounds, choices, labels, manifest
+        As for `quantify`.
+    is_whole
+        Whether slices are kept that no region needs.
+
+    Raises
+    ------
+    PetquantError
+        As `quantify`.
+    """
     choices = choices or Choices()
     _require_own_names(backgrounds)
     locked = "" if manifest is None else verify(study, manifest)
@@ -89,7 +152,8 @@ def quantify(
         if refused and not only_ratios:
             raise Refused.because(*dict.fromkeys((*refused, *against_ratios)))
         lesions, references_, of_regions = _regions(opened, rois, backgrounds, labels, choices)
-        native = opened.volume(keep=slices_needed(opened.grid, [*lesions, *references_]))
+        needed = None if is_whole else slices_needed(opened.grid, [*lesions, *references_])
+        native = opened.volume(keep=needed)
         opened.verify_unchanged()
     if manifest is not None:
         verify(study, manifest)  # what was read is what was locked: no size or time can tell a changed bit
@@ -98,7 +162,8 @@ def quantify(
         _native(native, opened, refused) if only_ratios else _suv(native, opened, choices)
     )
     findings = (*opened.findings, *opened.conversion.findings, *said)
-    lesions, suspicion = _left_right(next(iter(volumes.values())), lesions)
+    first = next(iter(volumes.values()))
+    lesions, suspicion = _left_right(first, lesions)
     of_regions = (*of_regions, *suspicion)
     if not only_ratios:
         _refuse((*findings, *of_regions), choices)
@@ -108,7 +173,7 @@ def quantify(
     ]
     rows, found, summary = measured[0]
     _refuse_codes(rows, found, choices)
-    return Quantification(
+    quantification = Quantification(
         study=opened,
         suv_types=() if only_ratios else tuple(volumes),
         measurements=tuple(row for of_type, _, _ in measured for row in of_type),
@@ -118,6 +183,7 @@ def quantify(
         manifest_sha256=locked,
         findings=(*findings, *of_regions, *_overlap(summary)),
     )
+    return MeasuredStudy(quantification=quantification, volume=first, lesions=tuple(lesions))
 
 
 def _left_right(volume: Volume, lesions: list[Roi]) -> tuple[list[Roi], tuple[Finding, ...]]:

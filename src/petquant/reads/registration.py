@@ -80,11 +80,11 @@ class Registration:
 
     def to_fixed(self, points_mm: ArrayLike) -> Float:
         """Return (..., 3) points of the moving frame in the fixed frame."""
-        return _moved(np.linalg.inv(self.matrix), points_mm)
+        return _moved(_inverse(self.matrix), points_mm)
 
     def into_fixed(self, grid: Grid) -> Grid:
         """Return a grid of the moving frame as it lies in the fixed frame."""
-        return _carried(np.linalg.inv(self.matrix), grid)
+        return _carried(_inverse(self.matrix), grid)
 
     def into_moving(self, grid: Grid) -> Grid:
         """Return a grid of the fixed frame as it lies in the moving frame."""
@@ -149,6 +149,10 @@ def _moved(matrix: Float, points_mm: ArrayLike) -> Float:
     return np.asarray(points @ matrix[:3, :3].T + matrix[:3, 3])
 
 
+def _inverse(matrix: Float) -> Float:
+    return np.asarray(np.linalg.inv(matrix), np.float64)
+
+
 def _carried(matrix: Float, grid: Grid) -> Grid:
     return Grid(shape=grid.shape, affine=matrix @ grid.affine, slice_positions_mm=grid.slice_positions_mm)
 
@@ -207,14 +211,14 @@ def _rigid(fixed: _Body, moving: _Body) -> Float:
     sitk = _sitk()
     images = [sitk.SmoothingRecursiveGaussian(body.image, SMOOTH_MM) for body in (fixed, moving)]
     levels = [
-        tuple(sitk.BinShrink(image, [shrink] * 3) if shrink > 1 else image for image in images)
+        [sitk.BinShrink(image, [shrink] * 3) if shrink > 1 else image for image in images]
         for shrink in SHRINKS
     ]
     starts = _starts(fixed, moving, levels[0])
-    ends = [_descended(*levels[0], start, step_mm=SHRINKS[0] * GRID_MM / 2) for start in starts]
+    ends = [_descended(levels[0], start, step_mm=SHRINKS[0] * GRID_MM / 2) for start in starts]
     _, _, transform = min((metric, n, end) for n, (metric, end) in enumerate(ends))
     for level, shrink in zip(levels[1:], SHRINKS[1:], strict=True):
-        _, transform = _descended(*level, transform, step_mm=shrink * GRID_MM / 4)
+        _, transform = _descended(level, transform, step_mm=shrink * GRID_MM / 4)
     matrix = np.eye(4)
     matrix[:3, :3] = np.array(transform.GetMatrix()).reshape(3, 3)
     matrix[:3, 3] = transform.TransformPoint((0.0, 0.0, 0.0))
@@ -235,9 +239,10 @@ def _method(fixed: Any) -> Any:
     return method
 
 
-def _descended(fixed: Any, moving: Any, start: Any, *, step_mm: float) -> tuple[float, Any]:
+def _descended(images: list[Any], start: Any, *, step_mm: float) -> tuple[float, Any]:
     """Return the metric (smaller is better) and the transform at the end of a descent."""
     sitk = _sitk()
+    fixed, moving = images
     method = _method(fixed)
     method.SetOptimizerAsRegularStepGradientDescent(
         learningRate=step_mm,
@@ -252,7 +257,7 @@ def _descended(fixed: Any, moving: Any, start: Any, *, step_mm: float) -> tuple[
     return float(method.GetMetricValue()), sitk.Euler3DTransform(found)
 
 
-def _starts(fixed: _Body, moving: _Body, coarse: tuple[Any, ...]) -> list[Any]:
+def _starts(fixed: _Body, moving: _Body, coarse: list[Any]) -> list[Any]:
     """Return the transforms to start from, all turning about the centre of the fixed body."""
     centre, other = (body.grid.position_mm(body.inside.mean(axis=0)) for body in (fixed, moving))
     middles = [body.grid.corners_mm().mean(axis=0) for body in (fixed, moving)]
