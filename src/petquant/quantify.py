@@ -67,11 +67,14 @@ class MeasuredStudy:
         was refused.
     lesions
         On the grid of the volume, in the order of the measurements.
+    flags
+        Of the scan: every measurement carries them.
     """
 
     quantification: Quantification
     volume: Volume
     lesions: tuple[Roi, ...]
+    flags: tuple[str, ...]
 
 
 def quantify(
@@ -183,7 +186,9 @@ def measure_study(
         manifest_sha256=locked,
         findings=(*findings, *of_regions, *_overlap(summary)),
     )
-    return MeasuredStudy(quantification=quantification, volume=first, lesions=tuple(lesions))
+    return MeasuredStudy(
+        quantification=quantification, volume=first, lesions=tuple(lesions), flags=flags_of(findings)
+    )
 
 
 def _left_right(volume: Volume, lesions: list[Roi]) -> tuple[list[Roi], tuple[Finding, ...]]:

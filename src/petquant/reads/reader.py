@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ import numpy as np
 from petquant.errors import PetquantError, UnreadableInput
 from petquant.grid import Grid
 from petquant.roi import Roi
+from petquant.tracers import tracer_by_name
 
 __all__ = ["ReaderRow", "attached", "read_reads"]
 
@@ -57,17 +58,18 @@ class ReaderRow:
         """The reader's call; an equivocal one is none."""
         return {0: False, 2: True}.get(-1 if self.visual is None else self.visual)
 
-    def is_of(self, *, patient: str, session: str, reader: str, tracer: str) -> bool:
-        """Whether the row speaks of a scan; what it leaves empty fits every scan."""
-        return all(
-            not mine or mine.casefold() == theirs.casefold()
-            for mine, theirs in (
-                (self.patient, patient),
-                (self.session, session),
-                (self.reader, reader),
-                (self.tracer, tracer),
-            )
-        )
+    def is_of(self, *, patient: str, session: str, reader: str, tracers: Collection[str]) -> bool:
+        """Whether the row speaks of a scan; what the row or the scan leaves empty fits.
+
+        The tracer may be spelt as headers spell it: FDG is [18F]FDG.
+        """
+        said = {(self.patient, patient), (self.session, session), (self.reader, reader)}
+        if any(mine and theirs and mine != theirs for mine, theirs in said):
+            return False
+        names = {name.casefold() for name in tracers}
+        known = tracer_by_name(self.tracer) if self.tracer else None
+        is_known = known is not None and known.name.casefold() in names
+        return not self.tracer or self.tracer.casefold() in names or is_known
 
 
 def read_reads(path: Path | str) -> tuple[ReaderRow, ...]:
@@ -92,12 +94,17 @@ def read_reads(path: Path | str) -> tuple[ReaderRow, ...]:
 
 
 def attached(
-    rows: Sequence[ReaderRow], lesions: Sequence[Roi], grid: Grid
+    rows: Sequence[ReaderRow], lesions: Sequence[Roi], grid: Grid, *, path: Path | str = ""
 ) -> tuple[dict[str, ReaderRow], dict[str, ReaderRow]]:
     """Return rows by the id of their region, and those of lesions without a region by lesion id.
 
     A row with a point belongs to the region that holds the voxel at it; one without, to the region whose id
     is its lesion_id.
+
+    Raises
+    ------
+    UnreadableInput
+        SIDECAR_INVALID, when two rows speak of one lesion.
     """
     drawn: dict[str, ReaderRow] = {}
     undrawn: dict[str, ReaderRow] = {}
@@ -106,10 +113,10 @@ def attached(
         roi_id = (row.lesion_id if row.lesion_id in ids else "") if row.point_mm is None else ""
         if row.point_mm is not None:
             roi_id = _holding(row.point_mm, lesions, grid)
-        if roi_id:
-            drawn[roi_id] = row
-        else:
-            undrawn[row.lesion_id] = row
+        into, key = (drawn, roi_id) if roi_id else (undrawn, row.lesion_id)
+        if key in into:
+            raise _invalid(path, f"two rows of one scan speak of lesion {row.lesion_id}")
+        into[key] = row
     return drawn, undrawn
 
 
