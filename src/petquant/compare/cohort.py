@@ -172,7 +172,9 @@ def _statistics(
         session=session,
         reader=reader,
         pairs=pairs,
-        concordance=concordance(pairs, level=level),
+        concordance=concordance(
+            pairs, without_lesions=[one.patient for one in sessions if not one.pairs], level=level
+        ),
         estimands=tuple(row for rows in tables.values() for row in rows),
         holm=dict(zip(defaults, holm(p).tolist(), strict=True)) if p else {},
         benjamini_hochberg=dict(zip(defaults, benjamini_hochberg(p).tolist(), strict=True)) if p else {},

@@ -9,11 +9,12 @@ from itertools import combinations
 from petquant.compare.frames import registered
 from petquant.compare.inputs import ScanInput, Settings
 from petquant.compare.same_patient import patient_findings
-from petquant.compare.scan import OpenScan, measured_scan
+from petquant.compare.scan import OpenScan, measured_scan, withheld_of
 from petquant.comparison import ScanReport, SessionPairs
 from petquant.dicom.archive import unpacked
 from petquant.errors import Finding, LimitReached, PetquantError, Refused
 from petquant.export.identity import study_key
+from petquant.export.record import codes_of
 from petquant.reads.pairing import pairs_of, same_by_reader
 from petquant.reads.registration import Registration
 
@@ -183,6 +184,7 @@ def _refused(asked: ScanInput, error: PetquantError | MemoryError) -> ScanReport
         session=asked.session,
         reader=asked.reader,
         tracer=asked.tracer,
+        record={"refusals": codes_of(error.findings, withheld_of(asked, error))},
         refusals=error.findings,
         exit_code=error.exit_code,
     )
