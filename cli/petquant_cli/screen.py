@@ -17,7 +17,14 @@ from petquant.flags import CODES
 from petquant.quantification import Quantification
 from petquant_cli.messages import escaped
 
-__all__ = ["print_checked", "print_knowledge", "print_quantification"]
+__all__ = [
+    "console_of",
+    "number",
+    "print_checked",
+    "print_knowledge",
+    "print_quantification",
+    "table_of",
+]
 
 MAIN = {
     "suv_max": "SUVmax",
@@ -30,21 +37,24 @@ NATIVE = {"activity_max_bqml": "max Bq/mL", "activity_mean_bqml": "mean Bq/mL", 
 WIDTH = 140  # of a table that goes to a file or a pipe
 
 
-def _console() -> Console:
+def console_of() -> Console:
+    """Return the console, of a fixed width where it is no terminal."""
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = WIDTH
     return console
 
 
-def _table(title: str, columns: Sequence[tuple[str, bool]]) -> Table:
+def table_of(title: str, columns: Sequence[tuple[str, bool]]) -> Table:
+    """Return a table without rows; columns are names, and whether they hold numbers."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name, is_number in columns:
         table.add_column(name, justify="right" if is_number else "left", overflow="fold", min_width=8)
     return table
 
 
-def _number(value: Any) -> str:
+def number(value: Any) -> str:
+    """Return a number to four digits; nothing of None."""
     if value is None:
         return ""
     if isinstance(value, float):
@@ -55,33 +65,33 @@ def _number(value: Any) -> str:
 def print_quantification(quantification: Quantification, privacy: Privacy) -> None:
     """Print one row a region with the main quantities, the sums, and how the SUV came about."""
     record = record_of(quantification, privacy)
-    console = _console()
+    console = console_of()
     rows = record["measurements"]
     has_suv = bool(quantification.suv_types)
     numbers = dict(MAIN if has_suv else NATIVE)
     numbers |= {f"tbr_max_{one['name']}": f"TBRmax {one['name']}" for one in record["references"]}
     several = len(quantification.suv_types) > 1
     heads = [("region", False), *([("SUV type", False)] if several else []), ("voxels", True)]
-    table = _table(_title(record), [*heads, *((name, True) for name in numbers.values()), ("flags", False)])
+    table = table_of(_title(record), [*heads, *((name, True) for name in numbers.values()), ("flags", False)])
     for row in rows:
         own = [flag for flag in row["flags"] if flag not in record["conversion"]["flags"]]
         table.add_row(
             escaped(f"{row['roi_id']} {row['roi_name']}"),
             *([row["suv_type"]] if several else []),
             str(row["n_voxels"]),
-            *(_number(row[name]) for name in numbers),
+            *(number(row[name]) for name in numbers),
             "\n".join(own),
         )
     console.print(table)
     summary = ", ".join(
-        f"{name} {_number(value)}" for name, value in record["summary"].items() if value is not None
+        f"{name} {number(value)}" for name, value in record["summary"].items() if value is not None
     )
     console.print(f"Study: {summary}")
     for reference in record["references"]:
         console.print(
             escaped(
-                f"Background {reference['name']}: mean {_number(reference['mean'])} {reference['unit']}, "
-                f"{_number(reference['volume_ml'])} mL"
+                f"Background {reference['name']}: mean {number(reference['mean'])} {reference['unit']}, "
+                f"{number(reference['volume_ml'])} mL"
                 + (f"; no ratio: {reference['reason']}" if reference["reason"] else "")
             )
         )
@@ -125,7 +135,7 @@ def _conversion_words(conversion: Mapping[str, Any]) -> str:
 
 def print_checked(checked: Sequence[CheckedSeries], record: Sequence[Mapping[str, Any]]) -> None:
     """Print what every PET series is worth: values with their tags, rules, candidates, verdict."""
-    console = _console()
+    console = console_of()
     for series, entry in zip(checked, record, strict=True):
         what = f"SUV {entry['suv_type']}"
         verdict = f"{what} can be computed" if series.is_computable else f"{what} refused"
@@ -142,14 +152,14 @@ def print_checked(checked: Sequence[CheckedSeries], record: Sequence[Mapping[str
 
 
 def _print_conversion(console: Console, conversion: Mapping[str, Any]) -> None:
-    table = _table("What the header says", [("quantity", False), ("value", False), ("from", False)])
+    table = table_of("What the header says", [("quantity", False), ("value", False), ("from", False)])
     for item in conversion["evidence"]:
         where = f"{item['keyword'] or ''} {item['tag'] or ''}".strip()
         why = "" if item["why"] == "as written" else f" ({item['why']})"
         table.add_row(item["quantity"], escaped(item["value"]), escaped(where + why))
     console.print(table)
     if conversion["candidates"]:
-        table = _table(
+        table = table_of(
             f"Decay reference: {conversion['decay_reference_rule'] or 'unresolved'}",
             [("id", False), ("time", False), ("SUV effect", True), ("usable", False), ("why", False)],
         )
@@ -177,7 +187,7 @@ def _print_findings(console: Console, title: str, findings: Sequence[Finding]) -
 
 def print_knowledge(tables: Mapping[str, Any]) -> None:
     """Print the tables of quantities, SUV types, tracers, nuclides and flags."""
-    console = _console()
+    console = console_of()
     for name, columns in (
         ("quantities", ("column", "unit", "definition", "source")),
         ("suv_types", ("name", "dicom_suv_type", "unit", "source")),
@@ -185,7 +195,7 @@ def print_knowledge(tables: Mapping[str, Any]) -> None:
         ("nuclides", ("name", "half_life_s", "source")),
         ("flags", ("code", "severity", "strict", "meaning", "remedy")),
     ):
-        table = _table(name, [(column, False) for column in columns])
+        table = table_of(name, [(column, False) for column in columns])
         for row in tables[name]:
             table.add_row(*("" if row[column] is None else str(row[column]) for column in columns))
         console.print(table)

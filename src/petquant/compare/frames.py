@@ -47,7 +47,7 @@ def registered(
     except Refused as refusal:
         if not has_ids:
             raise
-        words = "; ".join(finding.sentence() for finding in refusal.findings)
+        words = "; ".join(finding.found for finding in refusal.findings)
         return None, (Finding(code="REGISTRATION_MISSING", found=words),)
 
 

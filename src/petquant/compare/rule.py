@@ -23,7 +23,7 @@ class Rule:
     Parameters
     ----------
     text
-        As given.
+        In one form, however it was given.
     reference
         Name of the background; empty for ``drawn``.
     factor
@@ -60,5 +60,6 @@ def rule_of(text: str) -> Rule:
             f"--positivity {text}",
             expected=">NAME or >FACTOR*NAME with the name of a background, such as >1.5*blood_pool, or drawn",
         )
-    name = ALIASES.get(found[2], found[2])
-    return Rule(text=words, reference=name, factor=float(found[1] or 1.0))
+    name, factor = ALIASES.get(found[2], found[2]), float(found[1] or 1.0)
+    words = f">{name}" if factor == 1.0 else f">{factor:g}*{name}"
+    return Rule(text=words, reference=name, factor=factor)

@@ -17,7 +17,7 @@ from petquant.export.record import as_json
 from petquant.export.table import as_csv
 from petquant.output import Content, write_all
 
-__all__ = ["FILES", "pseudonym_key", "write_comparison"]
+__all__ = ["FILES", "KEY", "pseudonym_key", "write_comparison"]
 
 TABLES: Final = ("lesions", "pairs", "regions", "patients", "concordance")
 KEY: Final = "pseudonym.key"

@@ -18,24 +18,24 @@ __all__ = ["methods_text"]
 FORCED: Final = (
     "A lesion of one scan alone was measured on the other in its region (forced read), carried over by exact "
     "occupancy onto that scan's own grid and dilated by the inverse consistency of the registration without "
-    f"entering other lesions; no PET was resampled. With more than {MOST_OUTSIDE:.0%} of the region outside the "
-    "field of view the value is missing. SUVmax of a forced read is biased upwards by noise; where forced reads "
-    "take part SUVpeak is the headline."
+    f"entering other lesions; no PET was resampled. With more than {MOST_OUTSIDE:.0%} of the region outside "
+    "the field of view the value is missing. SUVmax of a forced read is biased upwards by noise; where "
+    "forced reads take part SUVpeak is the headline."
 )
 DEFAULT: Final = (
     "Default estimand: union of lesions, lesion, difference; p by sign-flip of the patients' summed "
-    f"differences, exact to {EXACT_CLUSTERS} patients, else {DRAWS} draws with seed {SEED}; interval by inversion "
-    "of that test. Alternatives stand beside it. p of the defaults is also adjusted over the metrics (Holm; "
-    "Benjamini and Hochberg)."
+    f"differences, exact to {EXACT_CLUSTERS} patients, else {DRAWS} draws with seed {SEED}; interval by "
+    "inversion of that test. Alternatives stand beside it. p of the defaults is also adjusted over the "
+    "metrics (Holm; Benjamini and Hochberg)."
 )
 COUNTS: Final = (
-    "Concordance: McNemar (exact by default), Tango score interval of the difference, Clopper-Pearson intervals "
-    "of the rates; lesions and regions also clustered by patient. A region or patient is positive with at least "
-    "one positive lesion; a patient without a lesion on both scans is negative on both."
+    "Concordance: McNemar (exact by default), Tango score interval of the difference, Clopper-Pearson "
+    "intervals of the rates; lesions and regions also clustered by patient. A region or patient is positive "
+    "with at least one positive lesion; a patient without a lesion on both scans is negative on both."
 )
 AGREEMENT: Final = (
-    "Agreement: Bland-Altman limits of the ratio a/b, Lin's concordance correlation with Fisher's z, ICC(1,1), "
-    "(A,1), (C,1), Spearman; these take lesions for independent."
+    "Agreement: Bland-Altman limits of the ratio a/b, Lin's concordance correlation with Fisher's z, "
+    "ICC(1,1), (A,1), (C,1), Spearman; these take lesions for independent."
 )
 
 
@@ -82,7 +82,9 @@ def _rule(comparison: Comparison) -> str:
     if comparison.positivity == "drawn":
         words = "a lesion counts as positive on the scan that it was drawn on, a forced read as negative"
     else:
-        words = f"SUVmax {comparison.positivity.replace('*', ' x mean of ')} (equality is negative)"
+        factor, _, name = comparison.positivity.removeprefix(">").rpartition("*")
+        multiple = f"{factor} times " if factor else ""
+        words = f"SUVmax above {multiple}the mean of {name} (equality is negative)"
     return f"Positivity: {words}; a reader's call overrides it (2 positive, 0 negative, 1 no call)."
 
 
@@ -91,8 +93,8 @@ def _matching(comparison: Comparison) -> list[str]:
     ids = "equal ids of regions; " if comparison.matches_ids else ""
     matching = (
         f"Lesions were matched by {ids}a reader's lesion_id, then largest sum of overlaps (Dice), then "
-        f"nearest centroids up to max({NEAR_MM:g} mm, mean radius + registration error), one to one, never across "
-        "contradicting region or side; lesions left over that overlap with a pair are its members."
+        f"nearest centroids up to max({NEAR_MM:g} mm, mean radius + registration error), one to one, never "
+        "across contradicting region or side; lesions left over that overlap with a pair are its members."
     )
     lines = [matching]
     for method in dict.fromkeys(one.method for one in found):
