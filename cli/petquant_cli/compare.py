@@ -280,7 +280,7 @@ def _say_progress(done: int, total: int, patient: str) -> None:
 
 
 def _say(found: Comparison) -> None:
-    """Say what was refused, and the caveats: of a cohort only those of pairs, the rest stands in the record."""
+    """Say what was refused, and the caveats; of the scans of a cohort those stand in the record alone."""
     from dataclasses import replace
 
     from petquant.errors import Refused

@@ -31,8 +31,8 @@ def print_comparison(found: Comparison, record: Mapping[str, Any]) -> None:
         registration = session["registration"]
         if registration is not None and registration["inverse_consistency_mm"]:
             away_mm, dice = registration["inverse_consistency_mm"], registration["body_dice"]
-            words = f"inverse consistency {away_mm:.2f} mm, body Dice {dice:.3f}"
-            console.print(escaped(f"Registration of {session['patient']}: {words}"))
+            found_words = f"inverse consistency {away_mm:.2f} mm, body Dice {dice:.3f}"
+            console.print(escaped(f"Registration of {session['patient']}: {found_words}"))
     console.print("For research use only.", style="dim")
 
 
@@ -41,13 +41,14 @@ def _print_lesions(console: Console, one: TracerComparison, title: str) -> None:
     shown = {"suv_max": "SUVmax", "suv_peak": "SUVpeak"} | {name: f"TBRmax {name[8:]}" for name in ratios}
     has_values = {row.metric for row in one.estimands}
     shown = {name: words for name, words in shown.items() if name in has_values}
-    columns = [("patient", False), ("lesion", False), ("name", False)]
+    is_cohort = len({pair.patient for pair in one.pairs}) > 1
+    columns = [*([("patient", False)] if is_cohort else []), ("lesion", False), ("name", False)]
     columns += [(f"{words} {letter}", True) for words in shown.values() for letter in "ab"]
     table = table_of(title, [*columns, ("positive", False), ("matched", False)])
     for pair in one.pairs[:MOST_LESIONS]:
         read = pair.a or pair.b
         table.add_row(
-            escaped(pair.patient),
+            *([escaped(pair.patient)] if is_cohort else []),
             escaped(pair.lesion_id),
             escaped("" if read is None else read.name),
             *(_value(side, name) for name in shown for side in (pair.a, pair.b)),

@@ -67,6 +67,8 @@ def _rows(path: Path) -> list[dict[str, str]]:
         lines = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(), strict=True))
     except (OSError, ValueError, csv.Error) as error:
         raise _invalid(path, str(error)) from error
+    if any(None in line for line in lines):
+        raise _invalid(path, "a row with more cells than columns")
     heads = list(lines[0]) if lines else []
     missing = [name for name in NEEDED if name not in heads]
     unknown = [str(name) for name in heads if name not in (*NEEDED, *OPTIONAL, *OVERRIDES)]

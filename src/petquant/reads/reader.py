@@ -87,6 +87,8 @@ def read_reads(path: Path | str) -> tuple[ReaderRow, ...]:
         raise _invalid(path, str(error)) from error
     if not lines or "lesion_id" not in lines[0]:
         raise _invalid(path, "no row, or no column lesion_id")
+    if any(None in line for line in lines):
+        raise _invalid(path, "a row with more cells than columns")
     unknown = set(lines[0]) - set(COLUMNS)
     if unknown:
         raise _invalid(path, f"unknown columns {', '.join(sorted(map(str, unknown)))}")
@@ -134,8 +136,8 @@ def _holding(point_mm: tuple[float, float, float], lesions: Sequence[Roi], grid:
 
 def _row(line: Mapping[str, str | None], number: int, path: Path | str) -> ReaderRow:
     cells = {name: (line.get(name) or "").strip() for name in COLUMNS}
-    if None in line or not cells["lesion_id"]:
-        raise _invalid(path, f"line {number}: more cells than columns, or no lesion_id")
+    if not cells["lesion_id"]:
+        raise _invalid(path, f"line {number}: no lesion_id")
     if cells["visual"] not in CALLS:
         raise _invalid(path, f"line {number}: visual is {cells['visual']}, not 0, 1 or 2")
     place = [cells[axis] for axis in "xyz"]
