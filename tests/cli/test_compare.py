@@ -240,12 +240,12 @@ def test_without_suv_there_are_ratios_and_their_estimands(compared, two, study_o
 def test_every_cause_of_both_scans_is_said_at_once(petquant_within, untouched, study_of):
     both = Two(
         study_of(replace(scan_of("fdg", FDG, FDG_SUV), edits=(("Units", "STDDEV"),)), "a"),
-        study_of(replace(scan_of("p", PENTIXAFOR, PENTIXAFOR_SUV), edits=(("CorrectedImage", None),)), "b"),
+        study_of(replace(scan_of("p", PENTIXAFOR, PENTIXAFOR_SUV), edits=(("Units", "PROPCPS"),)), "b"),
     )
     with untouched():
         result = petquant_within("compare", *both.words(*RULE), "-o", "out")
     assert result.code == 4
-    assert {"TBR_UNITS_NOT_LINEAR", "CORRECTED_IMAGE_MISSING"} <= set(result.codes)
+    assert {"UNITS_NOT_SUV", "UNITS_NOT_QUANTITATIVE"} <= set(result.codes)
 
 
 @pytest.mark.parametrize(
@@ -302,24 +302,39 @@ def test_a_run_that_cannot_write_leaves_no_folder(petquant_within, two, tmp_path
 
 
 # A cohort: P1 both scans, P2 both, P3 FDG alone
+COHORT = ("P1a", "P1b", "P2a", "P2b", "P3a")
+
+
+def scan_of_cohort(name):
+    tracer, values = (FDG, FDG_SUV) if name.endswith("a") else (PENTIXAFOR, PENTIXAFOR_SUV)
+    return scan_of(name, tracer, values, frame=name[:2], patient_id=name)
+
+
+@pytest.fixture(scope="module")
+def cohort_studies(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("cohort")
+    for name in COHORT:
+        write_study(scan_of_cohort(name), root / name)
+    return root
+
+
 @pytest.fixture
-def cohort(tmp_path):
+def cohort(cohort_studies, tmp_path):
+    """Write the cohort with its manifest; some scans with their headers edited."""
+
     def write(**edits):
+        shutil.copytree(cohort_studies, tmp_path / "data")
+        for name, edit in edits.items():
+            shutil.rmtree(tmp_path / "data" / name)
+            write_study(replace(scan_of_cohort(name), edits=edit), tmp_path / "data" / name)
         lines = ["patient,tracer,study,roi,backgrounds,labels"]
-        for patient, tracers in (("P1", "ab"), ("P2", "ab"), ("P3", "a")):
-            for letter in tracers:
-                tracer, values = (FDG, FDG_SUV) if letter == "a" else (PENTIXAFOR, PENTIXAFOR_SUV)
-                definition = scan_of(
-                    f"{patient}{letter}", tracer, values, frame=patient, patient_id=f"{patient}{letter}"
-                )
-                definition = replace(definition, edits=edits.get(f"{patient}{letter}", ()))
-                study = write_study(definition, tmp_path / "data" / f"{patient}{letter}")
-                at = study.root.relative_to(tmp_path)
-                lines.append(
-                    f"{patient},{tracer.name},{at}/study,{study.lesions.relative_to(tmp_path)},"
-                    f"blood_pool={study.backgrounds['blood_pool'].relative_to(tmp_path)},"
-                    f"{study.labels.relative_to(tmp_path)}"
-                )
+        for name in COHORT:
+            at = f"data/{name}"
+            tracer = "FDG" if name.endswith("a") else "Pentixafor"
+            lines.append(
+                f"{name[:2]},{tracer},{at}/study,{at}/rois/lesions.nii.gz,"
+                f"blood_pool={at}/rois/blood_pool.nii.gz,{at}/rois/labels.json"
+            )
         path = tmp_path / "manifest.csv"
         path.write_text("\n".join(lines) + "\n")
         return path
