@@ -9,7 +9,7 @@ from typing import Any
 from petquant.errors import Finding
 from petquant.reads.agreement import Agreement
 from petquant.reads.concordance import Concordance
-from petquant.reads.pair import LesionPair
+from petquant.reads.pair import LesionPair, LesionRead
 from petquant.reads.paired import Estimand
 from petquant.reads.registration import Registration
 
@@ -25,7 +25,9 @@ class ScanReport:
     patient, session, reader, tracer
         As given, or as the header and the pseudonym say.
     record
-        Plain values with the evidence of its conversion; empty when the scan was refused.
+        Plain values with the evidence of its conversion, or with the codes of the refusals.
+    reads
+        Its lesions, when no other scan was compared with it.
     findings
         Caveats of a scan that was measured.
     refusals
@@ -39,6 +41,7 @@ class ScanReport:
     reader: str
     tracer: str
     record: Mapping[str, Any] = field(default_factory=dict)
+    reads: tuple[LesionRead, ...] = ()
     findings: tuple[Finding, ...] = ()
     refusals: tuple[Finding, ...] = ()
     exit_code: int = 0

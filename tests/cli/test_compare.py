@@ -185,7 +185,9 @@ def test_ids_pair_what_cannot_be_registered_and_the_rest_has_no_value(compared, 
     rows = {row["pair"]: row for row in table(tmp_path / "out", "pairs")}
     assert set(rows) == {"a1=b1", "a2=b2"}
     assert rows["a1=b1"]["matched_by"] == "id"
-    assert [entry["code"] for entry in record["sessions"][0]["codes"]] == ["REGISTRATION_MISSING"]
+    assert [entry["code"] for entry in record["sessions"][0]["codes"]] == [
+        "REGISTRATION_MISSING"
+    ] * 2  # no CT of either
     assert record["sessions"][0]["registration"] is None
 
 
@@ -350,6 +352,8 @@ def test_a_cohort_pools_the_lesions_of_its_patients_and_lists_those_with_one_sca
     rows = {row["patient"]: row for row in table(tmp_path / "out", "patients")}
     assert set(rows) == {"P1", "P2", "P3"}
     assert (rows["P3"]["state"], rows["P3"]["scans"]) == ("not compared", "FDG measured")
+    alone = [row["name"] for row in table(tmp_path / "out", "lesions") if row["patient"] == "P3"]
+    assert alone == ["one", "two"]
     default = next(row for row in record["estimands"] if row["metric"] == "suv_max" and row["is_default"])
     assert (default["n"], default["n_patients"]) == (6, 2)
     assert default["p"] == pytest.approx(0.5)  # both patients differ alike: 2 of 4 sign vectors
@@ -405,6 +409,39 @@ def test_tracers_choose_and_order_and_columns_replace_the_header(compared, cohor
     )
     assert float(row["suv_max_b"]) == pytest.approx(9.0, abs=5e-4)
     assert record["scans"][0]["conversion"]["overrides"][0]["option"] == "--weight-kg"
+
+
+def test_every_two_tracers_are_compared_by_every_reader(compared, cohort, tmp_path):
+    manifest = cohort()
+    head, *rows = manifest.read_text().splitlines()
+    fdg, pentixafor = rows[:2]
+    third = fdg.replace(",FDG,", ",third,")
+    lines = [
+        f"{fdg},",
+        f"{pentixafor},R1",
+        f"{pentixafor},R2",
+        f"{third},",
+    ]  # R1 and R2 share the other scans
+    manifest.write_text("\n".join([f"{head},reader", *lines]))
+    record = compared(manifest, *RULE)
+    found = {(*one["tracers"], one["reader"]) for one in (record, *record["further"])}
+    assert found == {
+        (*tracers, reader)
+        for tracers in (("FDG", "Pentixafor"), ("FDG", "third"), ("Pentixafor", "third"))
+        for reader in ("R1", "R2")
+    }
+    same = next(one for one in record["further"] if one["tracers"] == ["FDG", "third"])
+    assert counts(same["concordance"]["lesion"]) == (2, 0, 0, 0)
+
+
+def test_a_scan_of_another_tracer_than_the_manifest_says_is_refused(petquant_within, cohort, tmp_path):
+    manifest = cohort()
+    manifest.write_text(manifest.read_text().replace("P1,Pentixafor", "P1,PSMA-11"))
+    result = petquant_within("compare", manifest, *RULE, "-o", "out")
+    assert result.code == 5
+    assert "TRACER_UNEXPECTED: P1 PSMA-11" in result.err
+    rows = {row["patient"]: row for row in table(tmp_path / "out", "patients")}
+    assert rows["P1"]["reasons"] == "TRACER_UNEXPECTED"
 
 
 def test_clinical_columns_stand_beside_the_patients(compared, cohort, tmp_path):

@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from itertools import combinations
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 
 from petquant.compare.inputs import ScanInput, Settings
 from petquant.compare.patient import PatientJob, PatientResult, compare_patient, died
@@ -55,13 +55,13 @@ def compare(
         With every cause, when no scan was measured, when nothing could be compared, or, without the names of
         patients, when anything was refused.
     """
-    _require_references(scans, settings)
     is_patient_given = all(scan.patient for scan in scans)
     tracers = settings.tracers or tuple(dict.fromkeys(scan.tracer for scan in scans))
+    scans = [scan for scan in scans if scan.tracer in tracers]
+    _require_references(scans, settings)
     groups: dict[str, list[ScanInput]] = {}
     for scan in scans:
-        if scan.tracer in tracers:
-            groups.setdefault(scan.patient, []).append(scan)
+        groups.setdefault(scan.patient, []).append(scan)
     jobs = [PatientJob(scans=tuple(group), tracers=tracers, settings=settings) for group in groups.values()]
     results: dict[int, PatientResult] = {}
     for number, result in _results(jobs, min(workers, len(jobs))):
@@ -136,11 +136,16 @@ def _results(jobs: Sequence[PatientJob], workers: int) -> Iterator[tuple[int, Pa
 
 
 def _pooled(jobs: dict[int, PatientJob], workers: int) -> Iterator[tuple[int, PatientResult]]:
+    others = set(active_children())
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
     try:
         futures = {pool.submit(compare_patient, job): number for number, job in jobs.items()}
         for future in as_completed(futures):
             yield futures[future], future.result()
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):  # nobody waits for what is under way
+        for process in set(active_children()) - others:
+            process.terminate()
+        raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

@@ -47,8 +47,10 @@ def registered(
     except Refused as refusal:
         if not has_ids:
             raise
-        words = "; ".join(finding.found for finding in refusal.findings)
-        return None, (Finding(code="REGISTRATION_MISSING", found=words),)
+        return None, tuple(
+            Finding(code="REGISTRATION_MISSING", found=finding.found, path=finding.path)
+            for finding in refusal.findings
+        )
 
 
 def _by_ct(a: OpenScan, b: OpenScan) -> Registration:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from petquant.compare.frames import registered
@@ -15,7 +15,7 @@ from petquant.dicom.archive import unpacked
 from petquant.errors import Finding, LimitReached, PetquantError, Refused
 from petquant.export.identity import study_key
 from petquant.export.record import codes_of
-from petquant.reads.pairing import pairs_of, same_by_reader
+from petquant.reads.pairing import own_reads, pairs_of, same_by_reader
 from petquant.reads.registration import Registration
 
 __all__ = ["PatientJob", "PatientResult", "compare_patient", "died"]
@@ -56,6 +56,11 @@ def compare_patient(job: PatientJob) -> PatientResult:
             opened[asked.session, asked.reader, asked.tracer] = one
             reports.append(_report(asked, one))
         sessions = _sessions(job, opened)
+    compared = {(one.session, tracer) for one in sessions if not one.refusals for tracer in one.tracers}
+    for place, report in enumerate(reports):
+        if not report.refusals and (report.session, report.tracer) not in compared:
+            read = opened[report.session, report.reader, report.tracer].read
+            reports[place] = replace(report, reads=tuple(own_reads(read, settings.rule.call).values()))
     return PatientResult(scans=tuple(reports), sessions=tuple(sessions))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from petquant.comparison import Comparison, ScanReport, SessionPairs, TracerComparison
@@ -199,7 +200,11 @@ def _session(one: SessionPairs) -> dict[str, Any]:
             "inverse_consistency_mm": found.inverse_consistency_mm,
             "body_dice": found.body_dice,
         },
-        "codes": codes_of((*one.findings, *one.refusals), Withheld()),
+        "codes": [
+            code
+            for finding in (*one.findings, *one.refusals)
+            for code in codes_of((replace(finding, path=""),), Withheld(root=finding.path))
+        ],
         "is_refused": bool(one.refusals),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from petquant.comparison import Comparison, SessionPairs, TracerComparison
+from petquant.comparison import Comparison, ScanReport, SessionPairs, TracerComparison
 from petquant.measurement import Number
 from petquant.reads.pair import LesionPair, LesionRead
 
@@ -24,7 +24,10 @@ Row = dict[str, Any]
 def comparison_tables(comparison: Comparison) -> dict[str, list[Row]]:
     """Return the name of every table and its rows."""
     return {
-        "lesions": [row for one in comparison.sessions for row in _lesions(one)],
+        "lesions": [
+            *(row for one in comparison.sessions for row in _lesions(one)),
+            *(row for scan in comparison.scans for row in _alone(scan)),
+        ],
         "pairs": [row for one in comparison.sessions for row in _pairs(one)],
         "regions": [row for one in comparison.sessions for row in _regions(one)],
         "patients": _patients(comparison),
@@ -65,6 +68,24 @@ def _lesions(one: SessionPairs) -> Iterator[Row]:
                 **read.values,
                 "flags": " ".join(read.flags),
             }
+
+
+def _alone(scan: ScanReport) -> Iterator[Row]:
+    """Yield the reads of a scan that no other one was compared with."""
+    for read in scan.reads:
+        yield {
+            "patient": scan.patient,
+            "session": scan.session,
+            "tracer": scan.tracer,
+            "reader": scan.reader,
+            "lesion": read.lesion_id,
+            "name": read.name,
+            "forced": False,
+            "positive": read.is_positive,
+            "by_reader": read.is_by_reader,
+            **read.values,
+            "flags": " ".join(read.flags),
+        }
 
 
 def _pairs(one: SessionPairs) -> Iterator[Row]:
@@ -166,8 +187,12 @@ def _patients(comparison: Comparison) -> list[Row]:
         if (patient, session) not in done:
             own = [scan for scan in comparison.scans if (scan.patient, scan.session) == (patient, session)]
             words = [f"{scan.tracer} {'refused' if scan.refusals else 'measured'}" for scan in own]
+            pairs = [one for one in comparison.sessions if (one.patient, one.session) == (patient, session)]
+            refusals = [finding for scan in own for finding in scan.refusals]
+            refusals += [finding for one in pairs for finding in one.refusals]
+            codes = dict.fromkeys(finding.code for finding in refusals)
             row = {"patient": patient, "session": session, "state": "not compared"}
-            rows.append(row | {"scans": "; ".join(words)})
+            rows.append(row | {"scans": "; ".join(words), "reasons": " ".join(codes)})
     for row in rows:
         row |= {
             f"clinical_{name}": value for name, value in comparison.clinical.get(row["patient"], {}).items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Final
 
 from petquant.comparison import Comparison
@@ -15,6 +16,7 @@ from petquant.version import __version__
 __all__ = ["methods_text"]
 
 
+STOOD_ON: Final = ("numpy", "scipy", "SimpleITK", "pydicom")
 FORCED: Final = (
     "A lesion of one scan alone was measured on the other in its region (forced read), carried over by exact "
     "occupancy onto that scan's own grid and dilated by the inverse consistency of the registration without "
@@ -48,8 +50,9 @@ def methods_text(comparison: Comparison) -> str:
     tests = (
         f"All tests are two-sided, intervals have a level of {comparison.level:.0%}; below {FEWEST} pairs "
     )
+    stood_on = ", ".join(f"{name} {version(name)}" for name in STOOD_ON)
     lines = [
-        f"petquant {__version__}, research use only.",
+        f"petquant {__version__}, research use only; with {stood_on}.",
         f"{len(measured)} scans of {len(patients)} patients were measured"
         + (f"; {refused} were refused and are listed." if refused else "."),
         f"Tracer a is {a}, tracer b is {b}; differences are a - b, ratios a/b.",

@@ -19,7 +19,7 @@ from petquant.reads.registration import Registration
 from petquant.reads.scan import ReadScan, centroid_mm, volume_mm3
 from petquant.roi import Roi
 
-__all__ = ["Call", "pairs_of", "same_by_reader"]
+__all__ = ["Call", "own_reads", "pairs_of", "same_by_reader"]
 
 # What a rule says of values and of whether the read is forced; None where it cannot say.
 Call = Callable[[Mapping[str, Number], bool], bool | None]
@@ -72,8 +72,8 @@ def pairs_of(
         (_forced(b, a, [m.b for m in found if m.a is None], registration, is_forward=False, call=call)),
     )
     sides = (
-        _Side(scan=a, own=_own(a, call), forced=in_a[0], missing=in_a[1]),
-        _Side(scan=b, own=_own(b, call), forced=in_b[0], missing=in_b[1]),
+        _Side(scan=a, own=own_reads(a, call), forced=in_a[0], missing=in_a[1]),
+        _Side(scan=b, own=own_reads(b, call), forced=in_b[0], missing=in_b[1]),
     )
     return tuple(_pair(one, sides, patient, session) for one in found)
 
@@ -104,7 +104,8 @@ def _located(scan: ReadScan, roi: Roi, centre: np.ndarray) -> Located:
     return Located(lesion_id=roi.roi_id, centroid_mm=(x, y, z), radius_mm=radius_mm, region=region, side=side)
 
 
-def _own(scan: ReadScan, call: Call) -> dict[str, LesionRead]:
+def own_reads(scan: ReadScan, call: Call) -> dict[str, LesionRead]:
+    """Return the reads of the lesions that were drawn on a scan, by their ids."""
     return {
         roi.roi_id: _read(row, roi, scan.reads.get(roi.roi_id), call, is_forced=False)
         for roi, row in zip(scan.lesions, scan.measurements, strict=True)
