@@ -60,7 +60,8 @@ def _print_lesions(console: Console, one: TracerComparison, title: str) -> None:
     console.print(table)
     if len(one.pairs) > MOST_LESIONS:
         console.print(f"... and {len(one.pairs) - MOST_LESIONS} more in pairs.csv")
-    console.print("* forced read: measured where the other tracer shows the lesion", style="dim")
+    if any(read is not None and read.is_forced for pair in one.pairs for read in (pair.a, pair.b)):
+        console.print("* forced read: measured where the other tracer shows the lesion", style="dim")
 
 
 def _value(read: LesionRead | None, name: str) -> str:

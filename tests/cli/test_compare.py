@@ -146,6 +146,14 @@ def test_the_rule_decides_the_counts(compared, two):
     assert counts(compared(*two.words())["concordance"]["lesion"]) == (1, 1, 1, 0)  # as they were drawn
 
 
+def test_a_scan_compared_with_itself_differs_by_nothing(compared, two):
+    same = Two(two.a, two.a)
+    record = compared(*same.words(*RULE))
+    assert record["tracers"] == ["[18F]FDG (a)", "[18F]FDG (b)"]
+    assert counts(record["concordance"]["lesion"]) == (2, 0, 0, 0)
+    assert {row["estimate"] for row in record["estimands"] if row["is_default"]} == {0.0}
+
+
 def test_a_factor_changes_the_calls(compared, two):
     # two: FDG 5.0, not above 6; one: Pentixafor 4.0, not above 6; three: 6.0 of 6 x 1.0 is equal or less
     record = compared(*two.words("--positivity", ">7*blood_pool"))

@@ -1,7 +1,7 @@
 """The oesophagus cohort through images: 10 patients, 26 lesions, from DICOM to the published counts.
 
-The table and what it must give stand in the specification (reads.md 8 and 15 A): SUVmax of Pentixafor and FDG,
-positive above 1.5 times the blood pool. Each lesion is drawn where it is positive; elsewhere it must be
+The table and what it must give stand in the specification (reads.md 8 and 15 A): SUVmax of Pentixafor and of
+FDG, positive above 1.5 times the blood pool. Each lesion is drawn where it is positive; elsewhere it must be
 found by a forced read.
 """
 
@@ -101,8 +101,8 @@ def test_other_rules_give_other_counts(rule, want, scans):
     assert counts(one.concordance["lesion"]) == want
 
 
-# metric, set, unit, scale, name of the test begins, n, p; p to 1e-4 as the specification asks. Mann-Whitney is
-# left to the test of the table: its one tie, 3.82 of both tracers, is none between two 16-bit images.
+# metric, set, unit, scale, begin of the name of the test, n, p (to 1e-4, as specified). Mann-Whitney is
+# left to the test of the table: its one tie, 3.82 of both, is none between two 16-bit images.
 ESTIMANDS = (
     ("suv_max", "union", "lesion", "difference", "patient sign-flip", 26, 0.0703125),
     ("suv_max", "union", "lesion", "difference", "paired t", 26, 0.0749),

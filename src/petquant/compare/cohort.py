@@ -199,7 +199,8 @@ def _metrics(pairs: Sequence[LesionPair]) -> list[str]:
 
 def _named_by_header(found: Comparison) -> Comparison:
     """Return the comparison of one patient with the pseudonym, and the tracers that the headers name."""
-    said = {scan.tracer: scan.record["conversion"]["tracer"] for scan in found.scans}
+    of_scan = {scan.tracer: scan.record["conversion"] for scan in found.scans}
+    said = {tracer: record["tracer"] or record["nuclide"] for tracer, record in of_scan.items()}
     is_clear = len(set(said.values())) == len(said) and all(said.values())
     names = {one: said[one] if is_clear else f"{said[one] or 'tracer'} ({one})" for one in found.tracers}
     patient = found.sessions[0].patient

@@ -123,12 +123,12 @@ def _estimand(row: Estimand, one: TracerComparison) -> dict[str, Any]:
         "n_forced": row.n_forced,
         "mean_a": row.mean_a,
         "mean_b": row.mean_b,
-        "estimate": None if estimate is None else estimate.value,
+        "estimate": None if estimate is None else _finite(estimate.value),
         "ci": _ends(estimate),
         "ci_method": None if estimate is None else estimate.method,
         "test": row.test.name,
-        "p": row.test.p,
-        "statistic": row.test.statistic,
+        "p": _finite(row.test.p),
+        "statistic": _finite(row.test.statistic),
         "p_holm": one.holm.get(row.metric) if row.is_default else None,
         "p_benjamini_hochberg": one.benjamini_hochberg.get(row.metric) if row.is_default else None,
     }
@@ -145,7 +145,7 @@ def _agreement(found: Agreement) -> dict[str, Any]:
         else {
             "scale": limits.scale,
             "mean": _estimate(limits.mean),
-            "sd": limits.sd,
+            "sd": _finite(limits.sd),
             "lower": _estimate(limits.lower),
             "upper": _estimate(limits.upper),
             "proportional_bias": _test(limits.proportional_bias),
@@ -174,8 +174,8 @@ def _finite(value: float | None) -> float | None:
 def _test(test: Test) -> dict[str, Any]:
     return {
         "test": test.name,
-        "p": test.p,
-        "statistic": test.statistic,
+        "p": _finite(test.p),
+        "statistic": _finite(test.statistic),
         "n": test.n,
         "n_clusters": test.n_clusters,
     }
