@@ -63,6 +63,22 @@ def run(
             metavar="NAME=FILE[:LABEL]", help="Reference region of study B; repeatable.", rich_help_panel=TWO
         ),
     ] = None,
+    exclude_a: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE[:LABEL]",
+            help="Physiologic uptake of study A, which no forced read enters; repeatable.",
+            rich_help_panel=TWO,
+        ),
+    ] = None,
+    exclude_b: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE[:LABEL]",
+            help="Physiologic uptake of study B, which no forced read enters; repeatable.",
+            rich_help_panel=TWO,
+        ),
+    ] = None,
     labels_a: Annotated[
         Path | None,
         typer.Option(help="Names, regions and sides of the labels of study A.", rich_help_panel=TWO),
@@ -126,6 +142,8 @@ def run(
         "--roi-b": roi_b,
         "--background-a": background_a,
         "--background-b": background_b,
+        "--exclude-a": exclude_a,
+        "--exclude-b": exclude_b,
         "--labels-a": labels_a,
         "--labels-b": labels_b,
         "--series-a": series_a,
@@ -137,10 +155,19 @@ def run(
         asked = read_cohort(existing(scans[0]), choices=choices)
     else:
         asked = tuple(
-            _scan(place, study, rois=rois, backgrounds=backgrounds, labels=labels, reads=reads, choices=own)
-            for place, study, rois, backgrounds, labels, own in (
-                ("a", scans[0], roi_a, background_a, labels_a, replace(choices, series=series_a)),
-                ("b", scans[1], roi_b, background_b, labels_b, replace(choices, series=series_b)),
+            _scan(
+                place,
+                study,
+                rois=rois,
+                backgrounds=backgrounds,
+                exclusions=exclusions,
+                labels=labels,
+                reads=reads,
+                choices=replace(choices, series=series),
+            )
+            for place, study, rois, backgrounds, exclusions, labels, series in (
+                ("a", scans[0], roi_a, background_a, exclude_a, labels_a, series_a),
+                ("b", scans[1], roi_b, background_b, exclude_b, labels_b, series_b),
             )
         )
     files = [name for name in FILES if pseudonym_key is None or name != KEY]
@@ -174,6 +201,7 @@ def _scan(
     *,
     rois: list[Path] | None,
     backgrounds: list[str] | None,
+    exclusions: list[str] | None,
     labels: Path | None,
     reads: Path | None,
     choices: Choices,
@@ -189,6 +217,7 @@ def _scan(
         study=str(existing(study)),
         rois=tuple(str(existing(roi)) for roi in rois),
         backgrounds=tuple(background_of(text) for text in backgrounds or ()),
+        exclusions=tuple(background_of(f"exclude={text}") for text in exclusions or ()),
         labels=None if labels is None else str(existing(labels)),
         tracer=place,
         reads=None if reads is None else str(existing(reads)),
@@ -249,7 +278,13 @@ def _inputs(asked: Iterable[ScanInput]) -> list[Path]:
     return [
         Path(path)
         for scan in asked
-        for path in (scan.study, *scan.rois, *(one.path for one in scan.backgrounds), scan.labels, scan.reads)
+        for path in (
+            scan.study,
+            *scan.rois,
+            *(one.path for one in (*scan.backgrounds, *scan.exclusions)),
+            scan.labels,
+            scan.reads,
+        )
         if path is not None
     ]
 

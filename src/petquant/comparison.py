@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from petquant.errors import Finding
-from petquant.reads.agreement import Agreement
+from petquant.reads.agreement import Agreement, CallAgreement
 from petquant.reads.concordance import Concordance
 from petquant.reads.pair import LesionPair, LesionRead
 from petquant.reads.paired import Estimand
@@ -89,6 +89,8 @@ class TracerComparison:
         Metric to the p of its default estimand, adjusted for the number of metrics.
     agreement
         One a metric.
+    rule_against_reader
+        Of a and of b; None where no reader called what the rule did.
     """
 
     tracers: tuple[str, str]
@@ -100,6 +102,7 @@ class TracerComparison:
     holm: Mapping[str, float]
     benjamini_hochberg: Mapping[str, float]
     agreement: tuple[Agreement, ...]
+    rule_against_reader: tuple[CallAgreement | None, CallAgreement | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -628,7 +628,7 @@ _ROWS = (
     (
         "FORCED_READ_MISSING",
         "flag",
-        "more than half of a region carried over lies outside the other scan: no value",
+        "more than half of a region carried over is excluded or lies outside the other scan: no value",
         "",
     ),
     (

@@ -86,6 +86,25 @@ def test_dilation_takes_whole_voxels_enters_no_other_lesion_and_stays_in_the_ima
     assert halved.roi.weights is None  # both halves lie beside a voxel that is half inside
 
 
+@pytest.mark.parametrize(("n", "left"), [(1, 3), (2, 2), (3, None)])
+def test_excluded_voxels_are_taken_out_and_more_than_half_leaves_no_read(n, left):
+    one = roi(*((2, 3, i) for i in range(4)))
+    out = one.voxels[:n]
+    found = carried(one, from_grid=grid(), onto=grid(), error_mm=0.0, excluded=out)
+    if left is None:
+        assert found.roi is None
+        assert found.missing.startswith("75% of the region carried over is excluded")
+    else:
+        np.testing.assert_array_equal(found.roi.voxels, one.voxels[n:])
+
+
+def test_dilation_does_not_enter_what_is_excluded():
+    one, beside = roi((2, 3, 4)), roi((2, 3, 5))
+    found = carried(one, from_grid=grid(), onto=grid(), error_mm=2.0, excluded=beside.voxels)
+    assert len(found.roi.voxels) == 6
+    assert beside.voxels[0] not in found.roi.voxels
+
+
 def test_dice_is_twice_the_shared_volume_over_both():
     a = [roi((2, 3, 4), (2, 3, 5)), roi((5, 7, 9), roi_id="9")]
     b = [roi((2, 3, 5), (2, 3, 6), (2, 3, 7), roi_id="7")]

@@ -13,7 +13,7 @@ from petquant.compare.inputs import ScanInput, Settings
 from petquant.compare.patient import PatientJob, PatientResult, compare_patient, died
 from petquant.comparison import Comparison, SessionPairs, TracerComparison
 from petquant.errors import Finding, LimitReached, PetquantError, Refused, UnreadableInput, UsageError
-from petquant.reads.agreement import agreement
+from petquant.reads.agreement import agreement, rule_against_reader
 from petquant.reads.concordance import concordance
 from petquant.reads.pair import LesionPair
 from petquant.reads.paired import estimands, paired_values
@@ -184,6 +184,10 @@ def _statistics(
         holm=dict(zip(defaults, holm(p).tolist(), strict=True)) if p else {},
         benjamini_hochberg=dict(zip(defaults, benjamini_hochberg(p).tolist(), strict=True)) if p else {},
         agreement=tuple(agreement(pairs, metric, level=level) for metric in metrics),
+        rule_against_reader=(
+            rule_against_reader([pair.a for pair in pairs]),
+            rule_against_reader([pair.b for pair in pairs]),
+        ),
     )
 
 

@@ -22,6 +22,8 @@ class ScanInput:
         Folder, file or zip.
     rois, backgrounds, labels
         Lesions, references and the names of labels.
+    exclusions
+        Regions of physiologic uptake, which no forced read may enter.
     patient, tracer
         As the user calls them; empty takes the pseudonym and what the header says.
     session
@@ -39,6 +41,7 @@ class ScanInput:
     study: str
     rois: tuple[str, ...]
     backgrounds: tuple[Background, ...] = ()
+    exclusions: tuple[Background, ...] = ()
     labels: str | None = None
     patient: str = ""
     tracer: str = ""

@@ -1,8 +1,9 @@
 """A manifest of a cohort: CSV, one row a scan, with paths that start where the manifest lies.
 
-Columns: ``patient``, ``tracer``, ``study``, ``roi`` (several joined by ``;``); optional ``backgrounds``
-(``NAME=FILE[:LABEL]``, joined by ``;``), ``session``, ``reader``, ``reads``, ``labels``, ``clinical``,
-``series``, and any value in place of the header's by the name of its option (``weight_kg``, ...).
+Columns: ``patient``, ``tracer``, ``study``, ``roi``; optional ``backgrounds`` (``NAME=FILE[:LABEL]``),
+``exclude`` (``FILE[:LABEL]``), ``session``, ``reader``, ``reads``, ``labels``, ``clinical``, ``series``, and any
+value in place of the header's by the name of its option (``weight_kg``, ...). Several files of ``roi``,
+``backgrounds`` and ``exclude`` are joined by ``;``.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from petquant.tracers import tracer_by_name
 __all__ = ["read_cohort"]
 
 NEEDED: Final = ("patient", "tracer", "study", "roi")
-OPTIONAL: Final = ("backgrounds", "session", "reader", "reads", "labels", "clinical", "series")
+OPTIONAL: Final = ("backgrounds", "exclude", "session", "reader", "reads", "labels", "clinical", "series")
 OVERRIDES: Final = tuple(field.name for field in fields(Overrides) if field.name != "tracer")
 
 
@@ -93,6 +94,7 @@ def _scan(row: Mapping[str, str], folder: Path, choices: Choices) -> ScanInput:
         study=_path(folder, row["study"]),
         rois=tuple(_path(folder, text) for text in _parts(row["roi"])),
         backgrounds=tuple(_background(folder, text) for text in _parts(row.get("backgrounds", ""))),
+        exclusions=tuple(_region(folder, "exclude", text) for text in _parts(row.get("exclude", ""))),
         session=row.get("session", ""),
         reader=row.get("reader", ""),
         reads=_path(folder, row["reads"]) if row.get("reads") else None,
@@ -121,6 +123,10 @@ def _background(folder: Path, text: str) -> Background:
             f"background {text}",
             expected="NAME=FILE[:LABEL], the name of letters, digits and _",
         )
+    return _region(folder, name, place)
+
+
+def _region(folder: Path, name: str, place: str) -> Background:
     file, colon, label = place.rpartition(":")
     if colon and label and not (folder / place).exists() and (folder / file).exists():
         return Background(name=name, path=str(folder / file), label=label)

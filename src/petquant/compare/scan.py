@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from petquant.compare.inputs import ScanInput, Settings
 from petquant.errors import PetquantError
 from petquant.export.record import Privacy, record_of
@@ -13,7 +15,7 @@ from petquant.export.withheld import Withheld
 from petquant.label_names import read_places
 from petquant.measurement import Measurement
 from petquant.quantification import Quantification
-from petquant.quantify import measure_study
+from petquant.quantify import background_region, measure_study
 from petquant.reads.reader import attached, read_reads
 from petquant.reads.scan import ReadScan
 from petquant.roi import Roi
@@ -78,6 +80,10 @@ def measured_scan(asked: ScanInput, folder: str, *, settings: Settings) -> OpenS
         if row.is_of(patient=asked.patient, session=asked.session, reader=asked.reader, tracers=tracers)
     ]
     drawn, undrawn = attached(own, lesions, found.volume.grid, path=asked.reads or "")
+    study, reading = quantification.study, asked.choices.reading
+    excluded = [
+        background_region(study.grid, one, study.facts, reading)[0].voxels for one in asked.exclusions
+    ]
     places = {} if asked.labels is None else read_places(asked.labels)
     record = record_of(quantification, Privacy(has_hashed_uids=settings.has_hashed_uids, key=settings.key))
     return OpenScan(
@@ -90,6 +96,7 @@ def measured_scan(asked: ScanInput, folder: str, *, settings: Settings) -> OpenS
             measurements=tuple(rows),
             references=quantification.references,
             flags=found.flags,
+            excluded=np.unique(np.concatenate([np.empty(0, np.int64), *excluded])),
             places={str(label): place for label, place in places.items()},
             reads=drawn,
             undrawn=undrawn,

@@ -80,6 +80,10 @@ def _statistics(one: TracerComparison) -> dict[str, Any]:
         "concordance": {unit: _concordance(found) for unit, found in one.concordance.items()},
         "estimands": [_estimand(row, one) for row in one.estimands],
         "agreement": [_agreement(found) for found in one.agreement],
+        "rule_against_reader": {
+            letter: None if found is None else {"n": found.n, "kappa": found.kappa, "ac1": found.ac1}
+            for letter, found in zip("ab", one.rule_against_reader, strict=True)
+        },
     }
 
 

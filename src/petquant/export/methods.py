@@ -20,9 +20,9 @@ STOOD_ON: Final = ("numpy", "scipy", "SimpleITK", "pydicom")
 FORCED: Final = (
     "A lesion of one scan alone was measured on the other in its region (forced read), carried over by exact "
     "occupancy onto that scan's own grid and dilated by the inverse consistency of the registration without "
-    f"entering other lesions; no PET was resampled. With more than {MOST_OUTSIDE:.0%} of the region outside "
-    "the field of view the value is missing. SUVmax of a forced read is biased upwards by noise; where "
-    "forced reads take part SUVpeak is the headline."
+    "entering other lesions; no PET was resampled. Voxels of excluded regions were taken out; with more than "
+    f"{MOST_OUTSIDE:.0%} of the region excluded or outside the field of view the value is missing. SUVmax of "
+    "a forced read is biased upwards by noise; where forced reads take part SUVpeak is the headline."
 )
 DEFAULT: Final = (
     "Default estimand: union of lesions, lesion, difference; p by sign-flip of the patients' summed "

@@ -23,7 +23,7 @@ from petquant.roi import Roi, RoiSet
 
 __all__ = ["MOST_OUTSIDE", "Carried", "carried", "overlaps"]
 
-MOST_OUTSIDE: Final = 0.5  # of the volume of a region: with more of it outside there is no forced read
+MOST_OUTSIDE: Final = 0.5  # of the volume of a region: with more of it lost there is no forced read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,7 +34,15 @@ class Carried:
     missing: str = ""
 
 
-def carried(roi: Roi, *, from_grid: Grid, onto: Grid, error_mm: float, apart: Sequence[Roi] = ()) -> Carried:
+def carried(
+    roi: Roi,
+    *,
+    from_grid: Grid,
+    onto: Grid,
+    error_mm: float,
+    apart: Sequence[Roi] = (),
+    excluded: NDArray[np.int64] | None = None,
+) -> Carried:
     """Return a region on the grid of another scan, dilated by the error of the registration.
 
     Parameters
@@ -50,16 +58,25 @@ def carried(roi: Roi, *, from_grid: Grid, onto: Grid, error_mm: float, apart: Se
         region as a whole; nothing grows below half a voxel.
     apart
         Regions of the other scan that the dilation does not enter.
+    excluded
+        Voxels that are taken out of the region: physiologic uptake.
     """
     try:
         (placed,) = place(RoiSet(grid=from_grid, rois=(roi,)), onto=onto).rois
     except Refused:
         return Carried(roi=None, missing="the region carried over lies outside the field of view")
-    outside = 1.0 - volume_mm3(placed, onto) / volume_mm3(roi, from_grid)
+    whole = volume_mm3(roi, from_grid)
+    outside = 1.0 - volume_mm3(placed, onto) / whole
     if outside > MOST_OUTSIDE:
         words = f"{outside:.0%} of the region carried over lies outside the field of view"
         return Carried(roi=None, missing=words)
-    return Carried(roi=_dilated(placed, onto, error_mm, apart))
+    if excluded is None or not len(excluded):
+        return Carried(roi=_dilated(placed, onto, error_mm, apart))
+    lost = 1.0 - volume_mm3(_without(placed, excluded), onto) / whole
+    if lost > MOST_OUTSIDE:
+        words = f"{lost:.0%} of the region carried over is excluded or lies outside the field of view"
+        return Carried(roi=None, missing=words)
+    return Carried(roi=_without(_dilated(placed, onto, error_mm, apart), excluded))
 
 
 def overlaps(
@@ -91,6 +108,16 @@ def overlaps(
                 both = float((least * volumes_mm3(shared, grid)).sum())
                 found[one.roi_id, roi.roi_id] = 2.0 * both / (size + own)
     return found
+
+
+def _without(roi: Roi, excluded: NDArray[np.int64]) -> Roi:
+    """Return a region without some voxels."""
+    is_kept = ~np.isin(roi.voxels, excluded)
+    return replace(
+        roi,
+        voxels=roi.voxels[is_kept],
+        weights=None if roi.weights is None else roi.weights[is_kept],
+    )
 
 
 def _dilated(roi: Roi, grid: Grid, error_mm: float, apart: Sequence[Roi]) -> Roi:

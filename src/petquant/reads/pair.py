@@ -26,6 +26,8 @@ class LesionRead:
         By rule or reader; None when neither could say.
     is_by_reader
         Whether a reader made the call and not the rule.
+    by_rule
+        What the rule says, also where a reader overrides it.
     is_forced
         Measured where the other tracer shows a lesion, in its region carried over.
     flags
@@ -37,6 +39,7 @@ class LesionRead:
     values: Mapping[str, Number]
     is_positive: bool | None
     is_by_reader: bool = False
+    by_rule: bool | None = None
     is_forced: bool = False
     flags: tuple[str, ...] = ()
 

@@ -121,6 +121,7 @@ def _read(row: Measurement, roi: Roi, reader: ReaderRow | None, call: Call, *, i
         values=row.values,
         is_positive=reader.is_positive if reader is not None and is_by_reader else by_rule,
         is_by_reader=is_by_reader,
+        by_rule=by_rule,
         is_forced=is_forced,
         flags=("FORCED_READ", *row.flags) if is_forced else row.flags,
     )
@@ -147,6 +148,7 @@ def _forced(
             onto=on.grid,
             error_mm=registration.inverse_consistency_mm,
             apart=on.lesions,
+            excluded=on.excluded,
         )
         for roi_id, roi in wanted.items()
     }

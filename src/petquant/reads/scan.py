@@ -35,6 +35,8 @@ class ReadScan:
         Backgrounds of the ratios.
     flags
         Of the conversion; every row carries them.
+    excluded
+        (n,) voxels of physiologic uptake, ascending, which no forced read enters.
     places
         Region and side of lesions, by id.
     reads
@@ -49,6 +51,7 @@ class ReadScan:
     measurements: tuple[Measurement, ...]
     references: tuple[Reference, ...] = ()
     flags: tuple[str, ...] = ()
+    excluded: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     places: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     reads: Mapping[str, ReaderRow] = field(default_factory=dict)
     undrawn: Mapping[str, ReaderRow] = field(default_factory=dict)
