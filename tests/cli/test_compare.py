@@ -215,11 +215,10 @@ def test_a_reader_pairs_lesions_and_overrides_the_rule(compared, two, study_of, 
     assert record["concordance"]["lesion"]["n_unknown"] == 2  # alone, without a frame
     assert counts(record["concordance"]["region"]) == (0, 1, 0, 0)
     assert {row["region"] for row in table(tmp_path / "out", "regions")} == {"chest", "groin"}
-    # one read of each tracer: on FDG both say positive (kappa of one category has no meaning), on Pentixafor not
+    # one read of each tracer: on FDG both say positive (no kappa of one category), on Pentixafor they differ
     assert record["rule_against_reader"]["a"] == {"n": 1, "kappa": None, "ac1": 1.0}
-    assert record["rule_against_reader"]["b"]["ac1"] == pytest.approx(
-        (0 - 0.5) / 0.5
-    )  # po 0, pe 2 x 1/2 x 1/2
+    # po 0, pe 2 x 1/2 x 1/2
+    assert record["rule_against_reader"]["b"]["ac1"] == pytest.approx((0 - 0.5) / 0.5)
 
 
 def test_a_forced_read_in_physiologic_uptake_has_no_value_and_says_why(compared, two, tmp_path):
@@ -229,6 +228,7 @@ def test_a_forced_read_in_physiologic_uptake_has_no_value_and_says_why(compared,
     assert rows["a2"]["missing_b"].startswith("100% of the region carried over is excluded")
     assert rows["a2"]["state"] == "unknown"
     assert record["sessions"][0]["n_missing"] == 1
+    assert "FORCED_READ_MISSING" in {entry["code"] for entry in record["sessions"][0]["codes"]}
 
 
 def test_a_lesion_of_a_reader_that_nobody_drew_is_refused(petquant_within, two, tmp_path):

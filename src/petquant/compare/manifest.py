@@ -1,9 +1,9 @@
 """A manifest of a cohort: CSV, one row a scan, with paths that start where the manifest lies.
 
 Columns: ``patient``, ``tracer``, ``study``, ``roi``; optional ``backgrounds`` (``NAME=FILE[:LABEL]``),
-``exclude`` (``FILE[:LABEL]``), ``session``, ``reader``, ``reads``, ``labels``, ``clinical``, ``series``, and any
-value in place of the header's by the name of its option (``weight_kg``, ...). Several files of ``roi``,
-``backgrounds`` and ``exclude`` are joined by ``;``.
+``exclude`` (``FILE[:LABEL]``), ``session``, ``reader``, ``reads``, ``labels``, ``clinical``, ``series``,
+and any value in place of the header's by the name of its option (``weight_kg``, ...). Several files of
+``roi``, ``backgrounds`` and ``exclude`` are joined by ``;``.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -15,6 +16,7 @@ from petquant.dicom.archive import unpacked
 from petquant.errors import Finding, LimitReached, PetquantError, Refused
 from petquant.export.identity import study_key
 from petquant.export.record import codes_of
+from petquant.reads.pair import LesionPair
 from petquant.reads.pairing import own_reads, pairs_of, same_by_reader
 from petquant.reads.registration import Registration
 
@@ -129,22 +131,33 @@ def _paired(
         return SessionPairs(
             patient=patient, session=session, reader=reader, tracers=tracers, refusals=error.findings
         )
+    pairs = pairs_of(
+        a.read,
+        b.read,
+        patient=patient,
+        session=session,
+        registration=registration,
+        same=same,
+        call=settings.rule.call,
+    )
     return SessionPairs(
         patient=patient,
         session=session,
         reader=reader,
         tracers=tracers,
-        pairs=pairs_of(
-            a.read,
-            b.read,
-            patient=patient,
-            session=session,
-            registration=registration,
-            same=same,
-            call=settings.rule.call,
-        ),
+        pairs=pairs,
         registration=registration,
-        findings=(*findings, *said),
+        findings=(*findings, *said, *(() if registration is None else _missing(pairs))),
+    )
+
+
+def _missing(pairs: Sequence[LesionPair]) -> tuple[Finding, ...]:
+    """Return a flag for every lesion that could not be measured on the other scan."""
+    return tuple(
+        Finding(code="FORCED_READ_MISSING", found=f"lesion {pair.lesion_id}: {words}")
+        for pair in pairs
+        for words in pair.missing
+        if words
     )
 
 

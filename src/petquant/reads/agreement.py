@@ -60,7 +60,7 @@ class CallAgreement:
 
 
 def rule_against_reader(reads: Sequence[LesionRead | None]) -> CallAgreement | None:
-    """Return Cohen's kappa and Gwet's AC1 of the rule and the reader; None without a read that both called."""
+    """Return Cohen's kappa and Gwet's AC1 of rule and reader; None without a read that both called."""
     both = [
         (read.by_rule, read.is_positive)
         for read in reads
