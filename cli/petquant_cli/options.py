@@ -13,7 +13,9 @@ import typer
 
 from petquant.overrides import Overrides
 
-__all__ = ["CHOICE_OPTIONS", "READING_OPTIONS", "with_choices"]
+__all__ = ["CHOICE_OPTIONS", "READING_OPTIONS", "with_choices", "with_choices_for_all"]
+
+OF_ONE_STUDY = ("study_uid", "series", "frame", "gate")  # what no two studies share
 
 _Member = TypeVar("_Member", bound=StrEnum)
 
@@ -110,7 +112,7 @@ READING_OPTIONS: tuple[tuple[str, Any, Any], ...] = (
     ),
     (
         "ignore_patient_id",
-        _flag("--ignore-patient-id", "Take a SEG or RTSTRUCT of another PatientID."),
+        _flag("--ignore-patient-id", "Take a SEG, an RTSTRUCT or a second scan of another PatientID."),
         False,
     ),
 )
@@ -146,24 +148,33 @@ _MESSAGE_OPTIONS: tuple[tuple[str, Any, Any], ...] = (
 )
 
 
-def with_choices(command: Callable[..., None]) -> Callable[..., None]:
+def with_choices(command: Callable[..., Any]) -> Callable[..., Any]:
     """Return a command that also takes every shared option, and gets them as one `Choices`.
 
     The command's own parameter ``choices`` is filled; the others stay as they are. A command with a parameter
     ``reading`` takes the options of regions as well, and gets them as one `Reading`.
     """
+    return _with(command, [*CHOICE_OPTIONS, *_override_options()])
+
+
+def with_choices_for_all(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a command on several studies: without what chooses in one study or replaces its header."""
+    return _with(command, [option for option in CHOICE_OPTIONS if option[0] not in OF_ONE_STUDY])
+
+
+def _with(command: Callable[..., Any], choices: list[tuple[str, Any, Any]]) -> Callable[..., Any]:
     signature = inspect.signature(command)
     has_reading = "reading" in signature.parameters
     of_regions = READING_OPTIONS if has_reading else ()
-    shared = [*of_regions, *CHOICE_OPTIONS, *_override_options(), *_MESSAGE_OPTIONS]
+    shared = [*of_regions, *choices, *_MESSAGE_OPTIONS]
     names = {name for name, _, _ in shared}
 
     @functools.wraps(command)
-    def run(**given: Any) -> None:
+    def run(**given: Any) -> Any:
         own = {name: value for name, value in given.items() if name not in names}
         if has_reading:
             own["reading"] = _reading({name: given[name] for name in names})
-        command(**own, choices=_choices({name: given[name] for name in names}))
+        return command(**own, choices=_choices({name: given[name] for name in names}))
 
     hints = get_type_hints(command, localns={"Choices": object, "Reading": object}, include_extras=True)
     parameters = [
@@ -196,12 +207,12 @@ def _choices(given: dict[str, Any]) -> Any:
             allowed = ", ".join([*(row.name for row in NORMALISATIONS), "native"])
             raise UsageError.of("OPTION_INVALID", f"--suv {name}", expected=f"one of {allowed}")
         types.append("native" if row is None else row.name)
-    overrides = Overrides(**{field.name: given[field.name] for field in fields(Overrides)})
+    overrides = Overrides(**{field.name: given.get(field.name) for field in fields(Overrides)})
     return Choices(
-        study=given["study_uid"],
-        series=given["series"],
-        frame=given["frame"],
-        gate=given["gate"],
+        study=given.get("study_uid"),
+        series=given.get("series"),
+        frame=given.get("frame"),
+        gate=given.get("gate"),
         suv_types=tuple(dict.fromkeys(types)),
         overrides=overrides,
         is_strict=given["strict"],

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import typer.main
-from json_contract import CHECK_RECORD, CSV_COLUMNS, JSON_RECORD, MESSAGE_RECORD
+from json_contract import CHECK_RECORD, COMPARISON_RECORD, CSV_COLUMNS, JSON_RECORD, MESSAGE_RECORD
 from petquant_cli.main import app
 
 from petquant.flags import CODES, Severity
@@ -518,6 +518,13 @@ def _json() -> str:
         "## petquant check",
         "What `petquant check --format json` writes.",
         _table(heads, [(_code(k), kind, words) for k, kind, words in CHECK_RECORD]),
+        "## petquant compare",
+        (
+            "What `petquant compare` writes as `comparison.json`. An estimate is an object with `value`, "
+            "`ci` and `method`; a test one with `test`, `p`, `statistic`, `n` and `n_clusters`. `pairs.csv` "
+            "and `lesions.csv` have the columns of the quantities, in `pairs.csv` with `_a` or `_b` behind."
+        ),
+        _table(heads, [(_code(k), kind, words) for k, kind, words in COMPARISON_RECORD]),
         "## Messages",
         "With `--messages json` every line on stderr is one object.",
         _table(heads, [(_code(k), kind, words) for k, kind, words in MESSAGE_RECORD]),

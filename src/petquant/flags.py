@@ -709,6 +709,58 @@ _ROWS = (
         "two measurements of a lesion differ by more than published repeatability explains",
         "",
     ),
+    # Scans of two tracers: reads.md sections 3 to 8
+    ("NOTHING_TO_COMPARE", "refuse", "no patient has scans of two tracers", "complete the manifest"),
+    ("PATIENTS_DIFFER", "refuse", "the scans to compare are of different patients", "--ignore-patient-id"),
+    (
+        "PATIENTS_DIFFER_ALLOWED",
+        "flag",
+        "the headers name different patients; compared because the user says they are one",
+        "",
+    ),
+    (
+        "FRAME_OF_REFERENCE_SHARED",
+        "info",
+        "both scans lie in one frame of reference; places were compared as they stand",
+        "",
+    ),
+    (
+        "REGISTRATION_IMPOSSIBLE",
+        "refuse",
+        "scans in two frames of reference, and not a CT of each to register them by",
+        "--match-ids, or a table of reads with lesion_id",
+    ),
+    (
+        "REGISTRATION_FAILED",
+        "refuse",
+        "the registration of the CTs is not plausible",
+        "--match-ids, or a table of reads with lesion_id",
+    ),
+    (
+        "REGISTRATION_MISSING",
+        "flag",
+        "lesions were matched by their ids alone; one of one scan alone has no value on the other",
+        "give the folder of the whole study, with its CT",
+    ),
+    (
+        "FORCED_READ",
+        "info",
+        "measured where the other tracer shows a lesion, in its region carried over",
+        "",
+    ),
+    (
+        "FORCED_READ_MISSING",
+        "flag",
+        "more than half of a region carried over is excluded or lies outside the other scan: no value",
+        "",
+    ),
+    (
+        "READ_WITHOUT_LESION",
+        "refuse",
+        "a lesion of a reader is none of the regions",
+        "give the id of the region as lesion_id, or x, y, z inside it",
+    ),
+    ("PROCESS_DIED", "limit", "the process that measured a patient died", "--workers 1, or crop the scans"),
 )
 
 CODES: dict[str, Code] = {row[0]: _row(*row) for row in _ROWS}

@@ -9,7 +9,7 @@ from typing import Any
 
 from petquant.errors import PetquantError, UnreadableInput, UsageError
 
-__all__ = ["read_names", "read_sources"]
+__all__ = ["read_names", "read_places", "read_sources"]
 
 
 def read_names(path: Path | str) -> dict[int, str]:
@@ -58,6 +58,35 @@ def read_sources(path: Path | str) -> dict[int, str]:
         int(label): one.get("roi_source") for label, one in _regions(text).items() if isinstance(one, dict)
     }
     return {label: source for label, source in sources.items() if isinstance(source, str)}
+
+
+def read_places(path: Path | str) -> dict[int, tuple[str, str]]:
+    """Return the anatomical region and side of labels, where a file of names gives them.
+
+    CSV with the columns ``region`` and ``side`` beside label and name, or JSON
+    ``{"1": {"name": ..., "region": ..., "side": ...}}``; empty where one is not given.
+
+    Raises
+    ------
+    PetquantError
+        As `read_names`, which comes first.
+    """
+    path = Path(path)
+    text = _text(path)
+    try:
+        if text.lstrip().startswith("{"):
+            rows = [{**one, "label": label} for label, one in _regions(text).items() if isinstance(one, dict)]
+        else:
+            lines = csv.DictReader(text.splitlines())
+            rows = [
+                {key.strip().lower(): value for key, value in row.items() if key is not None} for row in lines
+            ]
+        return {
+            int(row["label"]): (str(row.get("region") or "").strip(), str(row.get("side") or "").strip())
+            for row in rows
+        }
+    except (ValueError, KeyError, AttributeError, RecursionError, csv.Error) as error:
+        raise _names_invalid(path, str(error)) from error
 
 
 def _regions(text: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,7 +40,37 @@ from petquant.suv.plausibility import activity_balance, balance_findings, extrem
 from petquant.suv.ratio import bed_alignment, ratio_refusals
 from petquant.volume import Unit, Volume
 
-__all__ = ["Background", "quantify", "scaled", "study_refusals"]
+__all__ = [
+    "Background",
+    "MeasuredStudy",
+    "measure_study",
+    "quantify",
+    "scaled",
+    "study_refusals",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MeasuredStudy:
+    """A quantification with the voxels it came from, for more regions of the same scan.
+
+    Parameters
+    ----------
+    quantification
+        What the study gave.
+    volume
+        Of the first SUV type, every slice of it; in native units, all slices brought to one time, when SUV
+        was refused.
+    lesions
+        On the grid of the volume, in the order of the measurements.
+    flags
+        Of the scan: every measurement carries them.
+    """
+
+    quantification: Quantification
+    volume: Volume
+    lesions: tuple[Roi, ...]
+    flags: tuple[str, ...]
 
 
 def quantify(
@@ -78,6 +108,43 @@ def quantify(
     PetquantError
         With every cause at once, when a number asked for would not be safe.
     """
+    return measure_study(
+        study,
+        rois,
+        backgrounds=backgrounds,
+        choices=choices,
+        labels=labels,
+        manifest=manifest,
+        psf_fwhm_mm=psf_fwhm_mm,
+        is_whole=False,
+    ).quantification
+
+
+def measure_study(
+    study: str | os.PathLike[str],
+    rois: Sequence[str | os.PathLike[str]],
+    *,
+    backgrounds: Sequence[Background] = (),
+    choices: Choices | None = None,
+    labels: str | os.PathLike[str] | None = None,
+    manifest: str | os.PathLike[str] | None = None,
+    psf_fwhm_mm: float | None = None,
+    is_whole: bool = True,
+) -> MeasuredStudy:
+    """Return the numbers of the regions of one study, with its volume.
+
+    Parameters
+    ----------
+    study, rois, backgrounds, choices, labels, manifest, psf_fwhm_mm
+        As for `quantify`.
+    is_whole
+        Whether slices are kept that no region needs.
+
+    Raises
+    ------
+    PetquantError
+        As `quantify`.
+    """
     choices = choices or Choices()
     require_backgrounds(backgrounds)
     _require_width(psf_fwhm_mm)
@@ -95,10 +162,7 @@ def quantify(
         references_ = [one.roi for one in behind]
         of_regions = tuple(dict.fromkeys((*of_regions, *(said for one in behind for said in one.findings))))
         if native is None:
-            wanted = [*lesions, *references_]
-            native = opened.volume(
-                keep=slices_needed(opened.grid, wanted), window=window_needed(opened.grid, wanted)
-            )
+            native = opened.volume() if is_whole else _needed(opened, [*lesions, *references_])
         opened.verify_unchanged()
     if manifest is not None:
         verify(study, manifest)  # what was read is what was locked: no size or time can tell a changed bit
@@ -107,7 +171,8 @@ def quantify(
         _native(native, opened, refused) if only_ratios else _suv(native, opened, choices)
     )
     findings = (*opened.findings, *opened.conversion.findings, *said)
-    lesions, suspicion = _left_right(next(iter(volumes.values())), lesions)
+    first = next(iter(volumes.values()))
+    lesions, suspicion = _left_right(first, lesions)
     of_regions = (*of_regions, *suspicion)
     if not only_ratios:
         _refuse((*findings, *of_regions), choices)
@@ -126,7 +191,7 @@ def quantify(
     ]
     rows, found, summary = measured[0]
     _refuse_codes(rows, found, choices)
-    return Quantification(
+    quantification = Quantification(
         study=opened,
         suv_types=() if only_ratios else tuple(volumes),
         measurements=tuple(row for of_type, _, _ in measured for row in of_type),
@@ -138,6 +203,9 @@ def quantify(
         manifest_sha256=locked,
         findings=(*findings, *of_regions, *_overlap(summary)),
     )
+    return MeasuredStudy(
+        quantification=quantification, volume=first, lesions=tuple(lesions), flags=flags_of(findings)
+    )
 
 
 def _left_right(volume: Volume, lesions: list[Roi]) -> tuple[list[Roi], tuple[Finding, ...]]:
@@ -145,6 +213,11 @@ def _left_right(volume: Volume, lesions: list[Roi]) -> tuple[list[Roi], tuple[Fi
     found = left_right_findings(volume, lesions)
     codes = flags_of(found)
     return [replace(roi, flags=(*roi.flags, *codes)) for roi in lesions] if codes else lesions, found
+
+
+def _needed(opened: PetStudy, rois: list[Roi]) -> Volume:
+    """Return the slices and rows that the regions need."""
+    return opened.volume(keep=slices_needed(opened.grid, rois), window=window_needed(opened.grid, rois))
 
 
 def _native(

@@ -19,7 +19,9 @@ import pytest
 from petquant_phantoms import catalogue, pet_datasets, write_datasets, write_study
 
 from petquant.check import check
+from petquant.compare import ScanInput, Settings, compare
 from petquant.export.checked import checked_record
+from petquant.export.comparison import comparison_record
 from petquant.export.record import Privacy, record_of, rows_of
 from petquant.overrides import Overrides
 from petquant.quantify import Background, quantify
@@ -338,6 +340,38 @@ def test_the_record_of_a_check_is_that_of_the_contract(own_data, reference):
         key.removeprefix("series[].").removesuffix("[]") for key in named if key.startswith("series[].")
     }
     assert set(record["series"][0]) == inside
+
+
+def test_the_record_of_a_comparison_is_that_of_the_contract(own_data, reference):
+    contract = importlib.import_module("json_contract")
+    lesions, studies = str(own_data / "my_lesions.nii.gz"), own_data / "two_studies"
+    liver = (Background(name="liver", path=str(own_data / "my_liver.nii.gz")),)
+    paths: set[str] = set()
+    for other in ("fdg", "pentixafor"):  # one has a registration, the other values that differ
+        scans = [
+            ScanInput(study=str(studies / study), rois=(lesions,), backgrounds=liver, tracer=letter)
+            for letter, study in (("a", "fdg"), ("b", other))
+        ]
+        paths |= _paths(comparison_record(compare(scans, Settings(matches_ids=True))))
+    objects = {"study", "series", "conversion", "inputs", "references", "summary"}
+    leaves = {
+        "rate_a",
+        "rate_b",
+        "odds_ratio",
+        "clustered",
+        "bland_altman",
+        "ccc",
+        "icc",
+        "spearman",
+        "codes",
+    }
+    found = {
+        re.sub(rf"\.({'|'.join(leaves | objects)})(\[\])?\..*", r".\1", path)
+        for path in paths
+        if path != "sessions[].registration"  # null without one
+    }
+    found = {re.sub(r"^concordance\.[a-z]+", "concordance.UNIT", path) for path in found}
+    assert found == {key for key, _, _ in contract.COMPARISON_RECORD}
 
 
 def test_a_message_has_the_keys_of_the_contract(own_data, tmp_path, reference):

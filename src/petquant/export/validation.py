@@ -22,8 +22,8 @@ _INTRODUCTION: Final = (
     "chosen. For research use only."
 )
 _HEADS: Final = (
-    "| phantom | requirement | variants | checks | failed | largest error as share of its tolerance | in | largest "
-    "relative error of the SUV factor |"
+    "| phantom | requirement | variants | checks | failed | largest error as share of its tolerance | in | "
+    "largest relative error of the SUV factor |"
 )
 
 
@@ -127,7 +127,8 @@ def as_markdown(record: dict[str, Any]) -> bytes:
     for row in record["phantoms"]:
         share, factor = row["largest_share_of_tolerance"], row["largest_factor_error"]
         lines.append(
-            f"| {row['phantom']} | {row['requirement'] or ''} | {row['n_variants']} | {row['n_checks']} | {row['n_failed']} | "
+            f"| {row['phantom']} | {row['requirement'] or ''} | {row['n_variants']} | "
+            f"{row['n_checks']} | {row['n_failed']} | "
             f"{'' if share is None else f'{share:.2f}'} | {row['worst_quantity'] or ''} | "
             f"{'' if factor is None else f'{factor:.1e}'} |"
         )

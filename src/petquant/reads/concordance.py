@@ -67,11 +67,22 @@ class Concordance:
         return self.both + self.a_only + self.b_only + self.neither
 
 
-def concordance(pairs: Sequence[LesionPair], *, level: float = 0.95) -> dict[str, Concordance]:
+def concordance(
+    pairs: Sequence[LesionPair], *, without_lesions: Sequence[str] = (), level: float = 0.95
+) -> dict[str, Concordance]:
     """Return the counts of lesions, regions and patients.
 
     A region or a patient is positive with at least one positive lesion and negative when all its lesions are;
     without a positive lesion and with an unknown one it is unknown. Lesions without a region make no region.
+
+    Parameters
+    ----------
+    pairs
+        All lesions.
+    without_lesions
+        Patients with both scans and no lesion on either: negative on both.
+    level
+        Of the intervals.
     """
     by_region = [pair for pair in pairs if pair.region]
     return {
@@ -82,7 +93,12 @@ def concordance(pairs: Sequence[LesionPair], *, level: float = 0.95) -> dict[str
             level=level,
         ),
         "patient": concordance_of_calls(
-            "patient", _merged(pairs, lambda pair: (pair.patient, pair.session)), level=level
+            "patient",
+            [
+                *_merged(pairs, lambda pair: (pair.patient, pair.session)),
+                *((patient, (False, False)) for patient in without_lesions),
+            ],
+            level=level,
         ),
     }
 

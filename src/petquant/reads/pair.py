@@ -24,6 +24,10 @@ class LesionRead:
         Column of `petquant.quantities` to number.
     is_positive
         By rule or reader; None when neither could say.
+    is_by_reader
+        Whether a reader made the call and not the rule.
+    by_rule
+        What the rule says, also where a reader overrides it.
     is_forced
         Measured where the other tracer shows a lesion, in its region carried over.
     flags
@@ -34,6 +38,8 @@ class LesionRead:
     name: str = ""
     values: Mapping[str, Number]
     is_positive: bool | None
+    is_by_reader: bool = False
+    by_rule: bool | None = None
     is_forced: bool = False
     flags: tuple[str, ...] = ()
 
@@ -48,10 +54,12 @@ class LesionPair:
         Whose; lesions of one patient are never independent.
     lesion_id
         Of the pair, unique in the session.
-    region
-        Anatomical region, empty when it was not given.
+    region, side
+        Anatomical region and side, empty when not given.
     a, b
         What each tracer made of it; None when that scan has no value for it.
+    missing
+        Why a or b has no value; empty where it has one.
     matched_by
         ``id``, ``overlap``, ``distance``, or empty when only one tracer shows the lesion.
     distance_mm, dice
@@ -64,8 +72,10 @@ class LesionPair:
     session: str = ""
     lesion_id: str
     region: str = ""
+    side: str = ""
     a: LesionRead | None
     b: LesionRead | None
+    missing: tuple[str, str] = ("", "")
     matched_by: str = ""
     distance_mm: float | None = None
     dice: float | None = None

@@ -141,9 +141,10 @@ def estimands(pairs: Sequence[LesionPair], metric: str, *, level: float = 0.95) 
         )
         rows.append(_row(union, metric, test=paired_t(d), estimate=paired_t_interval(d, level=level)))
         rows.append(_row(union, metric, test=wilcoxon(d), estimate=hodges_lehmann(d, level=level)))
-        interval = cluster_bootstrap_interval(d, union.patients, level=level)
-        no_test = Test(name="none, interval by bootstrap of patients", p=None, statistic=None, n=len(d))
-        rows.append(_row(union, metric, test=no_test, estimate=interval))
+        if len(set(union.patients)) > 1:
+            interval = cluster_bootstrap_interval(d, union.patients, level=level)
+            no_test = Test(name="none, interval by bootstrap of patients", p=None, statistic=None, n=len(d))
+            rows.append(_row(union, metric, test=no_test, estimate=interval))
     if len(both.a):
         d = both.a - both.b
         for test, estimate in _of_differences(d, both.patients, level):

@@ -87,7 +87,7 @@ def bland_altman(
             ends = [math.exp(end) for end in ends]
         return Estimate(value=ends[0], low=ends[1], high=ends[2], level=level, method="t")
 
-    slope = stats.linregress(centre, d) if np.ptp(centre) > 0 else None
+    slope = stats.linregress(centre, d) if np.ptp(centre) > 0 and np.ptp(d) > 0 else None
     return BlandAltman(
         scale=scale,
         n=n,

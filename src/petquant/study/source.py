@@ -21,6 +21,7 @@ class Patient:
     patient_id: str = ""
     issuer: str = ""
     birth_date: str = ""
+    sex: str = ""
     study_date: str = ""
 
 

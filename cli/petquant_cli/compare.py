@@ -1,0 +1,359 @@
+"""``petquant compare``: scans of two or more tracers, of a patient or a cohort, into tables."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from petquant_cli.options import with_choices_for_all
+
+if TYPE_CHECKING:
+    from petquant.compare import ScanInput, Settings
+    from petquant.comparison import Comparison
+    from petquant.roi import Reading
+    from petquant.study import Choices
+
+__all__ = ["run"]
+
+FORMATS = ("table", "csv", "tsv", "json")
+TWO = "Two studies"
+SOME_REFUSED = 5
+
+
+@with_choices_for_all
+def run(
+    scans: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="STUDY_A STUDY_B | MANIFEST.csv", help="Two studies of a patient, or a cohort."
+        ),
+    ],
+    *,
+    choices: Choices,
+    reading: Reading,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the tables; made when not there.")],
+    positivity: Annotated[
+        str,
+        typer.Option(
+            metavar="RULE",
+            help="When a lesion is positive: '>NAME' or '>FACTOR*NAME' (SUVmax above the mean of the "
+            "background NAME, such as '>1.5*blood_pool'), or drawn (on the scan that it was drawn on).",
+        ),
+    ] = "drawn",
+    roi_a: Annotated[
+        list[Path] | None, typer.Option(help="Lesions of study A; repeatable.", rich_help_panel=TWO)
+    ] = None,
+    roi_b: Annotated[
+        list[Path] | None, typer.Option(help="Lesions of study B; repeatable.", rich_help_panel=TWO)
+    ] = None,
+    background_a: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FILE[:LABEL]", help="Reference region of study A; repeatable.", rich_help_panel=TWO
+        ),
+    ] = None,
+    background_b: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FILE[:LABEL]", help="Reference region of study B; repeatable.", rich_help_panel=TWO
+        ),
+    ] = None,
+    exclude_a: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE[:LABEL]",
+            help="Physiologic uptake of study A, which no forced read enters; repeatable.",
+            rich_help_panel=TWO,
+        ),
+    ] = None,
+    exclude_b: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE[:LABEL]",
+            help="Physiologic uptake of study B, which no forced read enters; repeatable.",
+            rich_help_panel=TWO,
+        ),
+    ] = None,
+    labels_a: Annotated[
+        Path | None,
+        typer.Option(help="Names, regions and sides of the labels of study A.", rich_help_panel=TWO),
+    ] = None,
+    labels_b: Annotated[
+        Path | None,
+        typer.Option(help="Names, regions and sides of the labels of study B.", rich_help_panel=TWO),
+    ] = None,
+    series_a: Annotated[
+        str | None, typer.Option(help="Series of study A, as --series of suv.", rich_help_panel=TWO)
+    ] = None,
+    series_b: Annotated[
+        str | None, typer.Option(help="Series of study B, as --series of suv.", rich_help_panel=TWO)
+    ] = None,
+    reads: Annotated[
+        Path | None,
+        typer.Option(help="What a reader saw: CSV with lesion_id, tracer, visual ...", rich_help_panel=TWO),
+    ] = None,
+    tracers: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Tracers of the manifest to compare, a first; all by default."),
+    ] = None,
+    match_ids: Annotated[
+        bool,
+        typer.Option(
+            "--match-ids", help="Regions with the same id on two scans of a patient are one lesion."
+        ),
+    ] = False,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="Accept a scan without a region: no lesion.")
+    ] = False,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="|".join(FORMATS),
+            help="On stdout; table on a terminal, else the pairs as csv, by default.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes; as many as cores and patients by default.")
+    ] = None,
+    hash_uids: Annotated[bool, typer.Option("--hash-uids", help="Replace UIDs by hashes.")] = False,
+    pseudonym_key: Annotated[
+        Path | None, typer.Option(help="File with the secret of the pseudonyms; else one is kept in --out.")
+    ] = None,
+) -> int:
+    """Compare scans of two or more tracers: pairs, concordance, statistics."""
+    from dataclasses import replace
+
+    from petquant.compare import Settings, compare, read_cohort, rule_of
+    from petquant.export.comparison_folder import FILES, KEY, write_comparison
+    from petquant.export.comparison_folder import pseudonym_key as key_of
+    from petquant_cli.destination import checked_format, existing, secret
+    from petquant_cli.messages import MESSAGES
+
+    format_ = checked_format(format_, None, FORMATS)
+    choices = replace(choices, allow_empty=allow_empty, reading=reading)
+    of_two = {
+        "--roi-a": roi_a,
+        "--roi-b": roi_b,
+        "--background-a": background_a,
+        "--background-b": background_b,
+        "--exclude-a": exclude_a,
+        "--exclude-b": exclude_b,
+        "--labels-a": labels_a,
+        "--labels-b": labels_b,
+        "--series-a": series_a,
+        "--series-b": series_b,
+        "--reads": reads,
+    }
+    _require_form(scans, [option for option, value in of_two.items() if value], tracers)
+    if len(scans) == 1:
+        asked = read_cohort(existing(scans[0]), choices=choices)
+    else:
+        asked = tuple(
+            _scan(
+                place,
+                study,
+                rois=rois,
+                backgrounds=backgrounds,
+                exclusions=exclusions,
+                labels=labels,
+                reads=reads,
+                choices=replace(choices, series=series),
+            )
+            for place, study, rois, backgrounds, exclusions, labels, series in (
+                ("a", scans[0], roi_a, background_a, exclude_a, labels_a, series_a),
+                ("b", scans[1], roi_b, background_b, exclude_b, labels_b, series_b),
+            )
+        )
+    files = [name for name in FILES if pseudonym_key is None or name != KEY]
+    _require_apart(out, files, [*scans, pseudonym_key, *_inputs(asked)])
+    settings = Settings(
+        rule=rule_of(positivity),
+        tracers=_tracers(tracers, asked),
+        matches_ids=match_ids,
+        ignores_patient_id=reading.ignore_patient_id,
+        key=key_of(out) if pseudonym_key is None else secret(pseudonym_key),
+        has_hashed_uids=hash_uids,
+    )
+    found = compare(
+        asked,
+        settings,
+        workers=_workers(workers),
+        progress=None if len(scans) == 2 else _say_progress,
+    )
+    _say(found)
+    written = write_comparison(
+        found, out, new_key=settings.key if pseudonym_key is None else None, has_hashed_uids=hash_uids
+    )
+    _put(found, format_, settings)
+    MESSAGES.say(f"wrote {len(written)} files to {out}")
+    return SOME_REFUSED if found.refusals else 0
+
+
+def _scan(
+    place: str,
+    study: Path,
+    *,
+    rois: list[Path] | None,
+    backgrounds: list[str] | None,
+    exclusions: list[str] | None,
+    labels: Path | None,
+    reads: Path | None,
+    choices: Choices,
+) -> ScanInput:
+    """Return one of two studies, for the time being called by its letter."""
+    from petquant.compare import ScanInput
+    from petquant.errors import UsageError
+    from petquant_cli.destination import background_of, existing
+
+    if not rois:
+        raise UsageError.of("OPTION_INVALID", f"no --roi-{place}", expected="the lesions of each study")
+    return ScanInput(
+        study=str(existing(study)),
+        rois=tuple(str(existing(roi)) for roi in rois),
+        backgrounds=tuple(background_of(text) for text in backgrounds or ()),
+        exclusions=tuple(background_of(f"exclude={text}") for text in exclusions or ()),
+        labels=None if labels is None else str(existing(labels)),
+        tracer=place,
+        reads=None if reads is None else str(existing(reads)),
+        choices=choices,
+    )
+
+
+def _require_form(scans: list[Path], of_two: list[str], tracers: str | None) -> None:
+    """Raise when neither two studies nor a manifest were given, or options belong to the other form."""
+    from petquant.errors import UsageError
+
+    if len(scans) > 2:
+        raise UsageError.of("OPTION_INVALID", f"{len(scans)} studies", expected="two, or a manifest of all")
+    if len(scans) == 1 and scans[0].suffix.lower() != ".csv":
+        raise UsageError.of(
+            "OPTION_INVALID", f"{scans[0]} alone", expected="two studies, or a manifest with the suffix .csv"
+        )
+    wrong = of_two if len(scans) == 1 else ["--tracers"] if tracers else []
+    if wrong:
+        expected = "two studies" if len(scans) == 1 else "a manifest"
+        raise UsageError.of("OPTION_INVALID", ", ".join(wrong), expected=f"{expected} beside it")
+
+
+def _tracers(text: str | None, asked: Iterable[ScanInput]) -> tuple[str, ...]:
+    """Return the tracers to compare, as the manifest spells them.
+
+    Raises
+    ------
+    UsageError
+        OPTION_INVALID, for one that the manifest does not have, or fewer than two.
+    """
+    from petquant.errors import UsageError
+
+    there = {scan.tracer.casefold(): scan.tracer for scan in asked}
+    if text is None:
+        return ()
+    names = [part.strip() for part in text.split(",")]
+    found = tuple(there[name.casefold()] for name in names if name.casefold() in there)
+    if len(set(found)) < max(2, len(names)):
+        raise UsageError.of(
+            "OPTION_INVALID", f"--tracers {text}", expected=f"two or more of {', '.join(there.values())}"
+        )
+    return found
+
+
+def _workers(given: int | None) -> int:
+    from petquant.errors import UsageError
+
+    if given is not None and given < 1:
+        raise UsageError.of("OPTION_INVALID", f"--workers {given}", expected="1 or more")
+    if given is not None:
+        return given
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _inputs(asked: Iterable[ScanInput]) -> list[Path]:
+    """Return every file and folder that is read."""
+    return [
+        Path(path)
+        for scan in asked
+        for path in (
+            scan.study,
+            *scan.rois,
+            *(one.path for one in (*scan.backgrounds, *scan.exclusions)),
+            scan.labels,
+            scan.reads,
+        )
+        if path is not None
+    ]
+
+
+def _require_apart(out: Path, files: Iterable[str], inputs: Iterable[Path | None]) -> None:
+    """Hold the folder apart from what is read: it lies in no folder of that, and overwrites no file of it."""
+    from petquant.errors import UsageError
+
+    folder = out.resolve()
+    targets = {folder / name for name in files}
+    for path in inputs:
+        if path is None:
+            continue
+        read = path.resolve()
+        if read in targets or (read.is_dir() and read in {folder, *folder.parents}):
+            raise UsageError.of(
+                "OPTION_INVALID",
+                f"--out {out} would write into what is read: {path}",
+                expected="a folder of its own",
+                remedy="choose another name",
+            )
+
+
+def _say_progress(done: int, total: int, patient: str) -> None:
+    from petquant_cli.messages import MESSAGES
+
+    MESSAGES.say(f"{done} of {total} patients: {patient}")
+
+
+def _say(found: Comparison) -> None:
+    """Say what was refused, and the caveats; of the scans of a cohort those stand in the record alone."""
+    from dataclasses import replace
+
+    from petquant.errors import Refused
+    from petquant_cli.messages import MESSAGES
+
+    for scan in found.scans:
+        name = " ".join(part for part in (scan.patient, scan.session, scan.reader, scan.tracer) if part)
+        if scan.refusals:
+            words = [(one, f"{name}: {one.where or one.path}".rstrip(": ")) for one in scan.refusals]
+            MESSAGES.error(Refused.because(*(replace(one, where=where) for one, where in words)))
+        elif not found.is_patient_given:
+            MESSAGES.caveats(scan.findings)
+    for pairs in found.sessions:
+        name = " ".join(part for part in (pairs.patient, pairs.session, *pairs.tracers) if part)
+        if pairs.refusals:
+            MESSAGES.error(Refused.because(*(replace(one, where=name) for one in pairs.refusals)))
+        MESSAGES.caveats(replace(one, where=name) for one in pairs.findings)
+
+
+def _put(found: Comparison, format_: str, settings: Settings) -> None:
+    from petquant.export.comparison import comparison_record, withheld_uids
+    from petquant.export.comparison_tables import comparison_tables
+    from petquant.export.record import as_json
+    from petquant.export.table import as_csv
+    from petquant_cli.destination import put
+
+    record = comparison_record(found, has_hashed_uids=settings.has_hashed_uids)
+    if format_ == "table":
+        from petquant_cli.screen_comparison import print_comparison
+
+        print_comparison(found, record)
+        return
+    if format_ == "json":
+        content = as_json(record)
+    else:
+        rows = comparison_tables(found)["pairs"]
+        content = as_csv(
+            withheld_uids(rows) if settings.has_hashed_uids else rows,
+            delimiter="\t" if format_ == "tsv" else ",",
+        )
+    put(content, None, stdout=sys.stdout)

@@ -1,0 +1,10 @@
+"""To compare is to go from the scans of a patient or a cohort to tables of pairs and their statistics."""
+
+from __future__ import annotations
+
+from petquant.compare.cohort import compare
+from petquant.compare.inputs import ScanInput, Settings
+from petquant.compare.manifest import read_cohort
+from petquant.compare.rule import Rule, rule_of
+
+__all__ = ["Rule", "ScanInput", "Settings", "compare", "read_cohort", "rule_of"]

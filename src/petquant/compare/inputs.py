@@ -1,0 +1,83 @@
+"""What is compared: one value a scan, and what the user decided for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from petquant.compare.rule import Rule
+from petquant.quantify import Background
+from petquant.study import Choices
+
+__all__ = ["ScanInput", "Settings"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanInput:
+    """One scan of one patient with one tracer.
+
+    Parameters
+    ----------
+    study
+        Folder, file or zip.
+    rois, backgrounds, labels
+        Lesions, references and the names of labels.
+    exclusions
+        Regions of physiologic uptake, which no forced read may enter.
+    patient, tracer
+        As the user calls them; empty takes the pseudonym and what the header says.
+    session
+        The time point; scans of the same one are compared.
+    reader
+        Who drew or read; empty for everybody.
+    reads
+        Table of reads, see `petquant.reads.reader`.
+    clinical
+        What a clinical table says of the patient: column to text.
+    choices
+        Which series, which SUV types, what is allowed.
+    """
+
+    study: str
+    rois: tuple[str, ...]
+    backgrounds: tuple[Background, ...] = ()
+    exclusions: tuple[Background, ...] = ()
+    labels: str | None = None
+    patient: str = ""
+    tracer: str = ""
+    session: str = ""
+    reader: str = ""
+    reads: str | None = None
+    clinical: Mapping[str, str] = field(default_factory=dict)
+    choices: Choices = field(default_factory=Choices)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What holds for all scans of a comparison.
+
+    Parameters
+    ----------
+    rule
+        Of positivity.
+    tracers
+        Those to compare, a first; empty takes all in the order of the scans.
+    matches_ids
+        Regions with the same id on two scans of a patient are one lesion.
+    ignores_patient_id
+        Scans whose headers name different patients are compared, flagged.
+    key
+        Secret of the pseudonyms.
+    has_hashed_uids
+        UIDs are replaced in what is returned.
+    level
+        Of intervals.
+    """
+
+    rule: Rule = field(default_factory=lambda: Rule(text="drawn"))
+    tracers: tuple[str, ...] = ()
+    matches_ids: bool = False
+    ignores_patient_id: bool = False
+    key: bytes | None = None
+    has_hashed_uids: bool = False
+    level: float = 0.95

@@ -1,0 +1,170 @@
+"""A manifest of a cohort: CSV, one row a scan, with paths that start where the manifest lies.
+
+Columns: ``patient``, ``tracer``, ``study``, ``roi``; optional ``backgrounds`` (``NAME=FILE[:LABEL]``),
+``exclude`` (``FILE[:LABEL]``), ``session``, ``reader``, ``reads``, ``labels``, ``clinical``, ``series``,
+and any value in place of the header's by the name of its option (``weight_kg``, ...). Several files of
+``roi``, ``backgrounds`` and ``exclude`` are joined by ``;``.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, Final, get_args, get_type_hints
+
+from petquant.compare.inputs import ScanInput
+from petquant.errors import Finding, PetquantError, UnreadableInput, UsageError
+from petquant.overrides import Overrides
+from petquant.quantify import Background
+from petquant.study import Choices
+from petquant.tracers import tracer_by_name
+
+__all__ = ["read_cohort"]
+
+NEEDED: Final = ("patient", "tracer", "study", "roi")
+OPTIONAL: Final = ("backgrounds", "exclude", "session", "reader", "reads", "labels", "clinical", "series")
+OVERRIDES: Final = tuple(field.name for field in fields(Overrides) if field.name != "tracer")
+
+
+def read_cohort(path: Path | str, *, choices: Choices | None = None) -> tuple[ScanInput, ...]:
+    """Return the scans of a manifest.
+
+    Parameters
+    ----------
+    path
+        The CSV file.
+    choices
+        What holds for all scans; the columns of a row come on top.
+
+    Raises
+    ------
+    UnreadableInput
+        SIDECAR_INVALID: not such a table; two rows for one scan.
+    UsageError
+        PATH_NOT_FOUND, OPTION_INVALID, every one with its line.
+    """
+    path = Path(path)
+    scans, problems = [], []
+    for number, row in enumerate(_rows(path), start=2):
+        try:
+            scans.append(_scan(row, path.parent, choices or Choices()))
+        except PetquantError as error:
+            problems += [replace(one, where=f"{path.name} line {number}") for one in error.findings]
+    if problems:
+        raise UsageError.because(*problems)
+    keys = [(scan.patient, scan.session, scan.reader, scan.tracer) for scan in scans]
+    twice = sorted({key for key in keys if keys.count(key) > 1})
+    if twice:
+        words = "; ".join(" ".join(part for part in key if part) for key in twice)
+        raise _invalid(path, f"two rows for one scan: {words}")
+    return tuple(scans)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        lines = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(), strict=True))
+    except (OSError, ValueError, csv.Error) as error:
+        raise _invalid(path, str(error)) from error
+    if any(None in line for line in lines):
+        raise _invalid(path, "a row with more cells than columns")
+    heads = list(lines[0]) if lines else []
+    missing = [name for name in NEEDED if name not in heads]
+    unknown = [str(name) for name in heads if name not in (*NEEDED, *OPTIONAL, *OVERRIDES)]
+    if missing or unknown:
+        words = [f"no column {', '.join(missing)}"] if missing else []
+        words += [f"unknown columns {', '.join(unknown)}"] if unknown else []
+        raise _invalid(path, "; ".join(words))
+    return [{name: (row.get(name) or "").strip() for name in heads} for row in lines]
+
+
+def _scan(row: Mapping[str, str], folder: Path, choices: Choices) -> ScanInput:
+    empty = [name for name in NEEDED if not row[name]]
+    if empty:
+        raise UsageError.of("OPTION_INVALID", f"{', '.join(empty)} is empty", expected="a value")
+    tracer = tracer_by_name(row["tracer"])
+    given: dict[str, Any] = {name: _value(name, row[name]) for name in OVERRIDES if row.get(name)}
+    overrides = Overrides(**given, tracer=None if tracer is None else tracer.name)
+    clinical = row.get("clinical", "")
+    return ScanInput(
+        patient=row["patient"],
+        tracer=row["tracer"],
+        study=_path(folder, row["study"]),
+        rois=tuple(_path(folder, text) for text in _parts(row["roi"])),
+        backgrounds=tuple(_background(folder, text) for text in _parts(row.get("backgrounds", ""))),
+        exclusions=tuple(_region(folder, "exclude", text) for text in _parts(row.get("exclude", ""))),
+        session=row.get("session", ""),
+        reader=row.get("reader", ""),
+        reads=_path(folder, row["reads"]) if row.get("reads") else None,
+        labels=_path(folder, row["labels"]) if row.get("labels") else None,
+        clinical=_clinical(Path(_path(folder, clinical)), row["patient"]) if clinical else {},
+        choices=replace(choices, overrides=overrides, series=row.get("series") or choices.series),
+    )
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(";") if part.strip()]
+
+
+def _path(folder: Path, text: str) -> str:
+    path = folder / text
+    if not path.exists():
+        raise UsageError.of("PATH_NOT_FOUND", f"{path} does not exist", remedy="paths start at the manifest")
+    return str(path)
+
+
+def _background(folder: Path, text: str) -> Background:
+    name, equals, place = (part.strip() for part in text.partition("="))
+    if not equals or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
+        raise UsageError.of(
+            "OPTION_INVALID",
+            f"background {text}",
+            expected="NAME=FILE[:LABEL], the name of letters, digits and _",
+        )
+    return _region(folder, name, place)
+
+
+def _region(folder: Path, name: str, place: str) -> Background:
+    file, colon, label = place.rpartition(":")
+    if colon and label and not (folder / place).exists() and (folder / file).exists():
+        return Background(name=name, path=str(folder / file), label=label)
+    return Background(name=name, path=_path(folder, place))
+
+
+def _value(name: str, text: str) -> Any:
+    """Return the value of an override; what it cannot be is for `Overrides` to say."""
+    kinds = get_args(get_type_hints(Overrides)[name])
+    kind = next(kind for kind in kinds if kind is not type(None))
+    try:
+        return kind(text)
+    except ValueError:
+        return text
+
+
+def _clinical(path: Path, patient: str) -> dict[str, str]:
+    """Return the row of a patient in a clinical table, without its column patient."""
+    try:
+        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(), strict=True))
+    except (OSError, ValueError, csv.Error) as error:
+        raise _invalid(path, str(error)) from error
+    own = [row for row in rows if (row.get("patient") or "").strip() == patient]
+    if len(own) > 1 or (rows and "patient" not in rows[0]):
+        found = Finding(
+            code="OPTION_INVALID",
+            found=f"{path.name}: no column patient, or two rows of patient {patient}",
+            expected="one row a patient",
+        )
+        raise UsageError.because(found)
+    return {str(name): value or "" for row in own for name, value in row.items() if name != "patient"}
+
+
+def _invalid(path: Path, found: str) -> PetquantError:
+    return UnreadableInput.of(
+        "SIDECAR_INVALID",
+        f"a table that cannot be read: {found}",
+        expected=f"CSV with the columns {', '.join(NEEDED)}; optional {', '.join(OPTIONAL)}, or the name "
+        "of an option in place of the header",
+        path=str(path),
+    )

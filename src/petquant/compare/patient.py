@@ -1,0 +1,208 @@
+"""One patient: every scan measured once, every two tracers of a session and reader paired."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from petquant.compare.frames import registered
+from petquant.compare.inputs import ScanInput, Settings
+from petquant.compare.same_patient import patient_findings
+from petquant.compare.scan import OpenScan, measured_scan, withheld_of
+from petquant.comparison import ScanReport, SessionPairs
+from petquant.dicom.archive import unpacked
+from petquant.errors import Finding, LimitReached, PetquantError, Refused
+from petquant.export.identity import study_key
+from petquant.export.record import codes_of
+from petquant.reads.pair import LesionPair
+from petquant.reads.pairing import own_reads, pairs_of, same_by_reader
+from petquant.reads.registration import Registration
+
+__all__ = ["PatientJob", "PatientResult", "compare_patient", "died"]
+
+Key = tuple[str, str, str]  # session, reader, tracer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatientJob:
+    """The scans of one patient, and the tracers in the order in which they are compared."""
+
+    scans: tuple[ScanInput, ...]
+    tracers: tuple[str, ...]
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PatientResult:
+    """What became of them; holds values alone, so that it can come from another process."""
+
+    scans: tuple[ScanReport, ...]
+    sessions: tuple[SessionPairs, ...]
+
+
+def compare_patient(job: PatientJob) -> PatientResult:
+    """Return the scans and the pairs of one patient; a scan that is refused stops no other."""
+    settings = job.settings
+    reports: list[ScanReport] = []
+    opened: dict[Key, OpenScan] = {}
+    with ExitStack() as stack:
+        for asked in job.scans:
+            try:
+                folder = stack.enter_context(unpacked(asked.study))
+                one = measured_scan(asked, folder, settings=settings)
+            except (PetquantError, MemoryError) as error:
+                reports.append(_refused(asked, error))
+                continue
+            opened[asked.session, asked.reader, asked.tracer] = one
+            reports.append(_report(asked, one))
+        sessions = _sessions(job, opened)
+    compared = {(one.session, tracer) for one in sessions if not one.refusals for tracer in one.tracers}
+    for place, report in enumerate(reports):
+        if not report.refusals and (report.session, report.tracer) not in compared:
+            read = opened[report.session, report.reader, report.tracer].read
+            reports[place] = replace(report, reads=tuple(own_reads(read, settings.rule.call).values()))
+    return PatientResult(scans=tuple(reports), sessions=tuple(sessions))
+
+
+def died(job: PatientJob) -> PatientResult:
+    """Return the result of a patient whose process died."""
+    finding = Finding(
+        code="PROCESS_DIED",
+        found=f"the process that measured patient {job.scans[0].patient} died",
+        remedy="--workers 1, or crop the scans",
+    )
+    error = LimitReached.because(finding)
+    return PatientResult(scans=tuple(_refused(asked, error) for asked in job.scans), sessions=())
+
+
+def _sessions(job: PatientJob, opened: dict[Key, OpenScan]) -> list[SessionPairs]:
+    """Return the pairs of every session, reader and two tracers that have both scans."""
+    known: dict[tuple[str, str], Registration] = {}
+    found = []
+    for session in dict.fromkeys(key[0] for key in opened):
+        of_session = {key[1:]: one for key, one in opened.items() if key[0] == session}
+        readers = list(dict.fromkeys(reader for reader, _ in of_session if reader)) or [""]
+        for reader in readers:
+            for tracers in combinations(job.tracers, 2):
+                scans = [of_session.get((reader, t)) or of_session.get(("", t)) for t in tracers]
+                if scans[0] is not None and scans[1] is not None:
+                    found.append(
+                        _paired(
+                            (scans[0], scans[1]),
+                            tracers,
+                            session=session,
+                            reader=reader,
+                            settings=job.settings,
+                            known=known,
+                        )
+                    )
+    return found
+
+
+def _paired(
+    scans: tuple[OpenScan, OpenScan],
+    tracers: tuple[str, str],
+    *,
+    session: str,
+    reader: str,
+    settings: Settings,
+    known: dict[tuple[str, str], Registration],
+) -> SessionPairs:
+    """Return the pairs of two scans, or why they were not compared."""
+    a, b = scans
+    patient = patient_of(a, settings)
+    series = [one.quantification.study.source for one in scans]
+    findings = patient_findings(
+        series[0], series[1], is_allowed=settings.ignores_patient_id or bool(a.asked.patient)
+    )
+    try:
+        refused = [one for one in findings if one.code == "PATIENTS_DIFFER"]
+        refused += _unknown_reads(a, b)
+        if refused:
+            raise Refused.because(*refused)
+        same = same_by_reader(a.read, b.read)
+        if not same and settings.matches_ids:
+            ids = [roi.roi_id for roi in b.read.lesions]
+            same = {roi.roi_id: roi.roi_id for roi in a.read.lesions if roi.roi_id in ids}
+        registration, said = registered(a, b, has_ids=bool(same) or settings.matches_ids, known=known)
+    except PetquantError as error:
+        return SessionPairs(
+            patient=patient, session=session, reader=reader, tracers=tracers, refusals=error.findings
+        )
+    pairs = pairs_of(
+        a.read,
+        b.read,
+        patient=patient,
+        session=session,
+        registration=registration,
+        same=same,
+        call=settings.rule.call,
+    )
+    return SessionPairs(
+        patient=patient,
+        session=session,
+        reader=reader,
+        tracers=tracers,
+        pairs=pairs,
+        registration=registration,
+        findings=(*findings, *said, *(() if registration is None else _missing(pairs))),
+    )
+
+
+def _missing(pairs: Sequence[LesionPair]) -> tuple[Finding, ...]:
+    """Return a flag for every lesion that could not be measured on the other scan."""
+    return tuple(
+        Finding(code="FORCED_READ_MISSING", found=f"lesion {pair.lesion_id}: {words}")
+        for pair in pairs
+        for words in pair.missing
+        if words
+    )
+
+
+def patient_of(scan: OpenScan, settings: Settings) -> str:
+    """Return what the patient of a scan is called: as the user says, or by pseudonym."""
+    return scan.asked.patient or study_key(scan.quantification.study.source, key=settings.key)
+
+
+def _unknown_reads(a: OpenScan, b: OpenScan) -> list[Finding]:
+    """Return a refusal for every lesion of a reader that neither scan has a region of."""
+    drawn = {row.lesion_id for one in (a, b) for row in one.read.reads.values()}
+    return [
+        Finding(
+            code="READ_WITHOUT_LESION",
+            found=f"lesion {lesion_id} of the table of reads is no region of either scan",
+            expected="the id of a region, or x, y, z inside one",
+            path=one.asked.reads or "",
+        )
+        for one in (a, b)
+        for lesion_id in one.read.undrawn
+        if lesion_id not in drawn
+    ]
+
+
+def _report(asked: ScanInput, one: OpenScan) -> ScanReport:
+    return ScanReport(
+        patient=asked.patient,
+        session=asked.session,
+        reader=asked.reader,
+        tracer=asked.tracer,
+        record=one.record,
+        findings=one.quantification.findings,
+    )
+
+
+def _refused(asked: ScanInput, error: PetquantError | MemoryError) -> ScanReport:
+    if isinstance(error, MemoryError):
+        words = "the memory of this machine does not suffice"
+        error = LimitReached.of("MEMORY_EXHAUSTED", words, path=asked.study)
+    return ScanReport(
+        patient=asked.patient,
+        session=asked.session,
+        reader=asked.reader,
+        tracer=asked.tracer,
+        record={"refusals": codes_of(error.findings, withheld_of(asked, error))},
+        refusals=error.findings,
+        exit_code=error.exit_code,
+    )

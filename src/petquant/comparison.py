@@ -1,0 +1,146 @@
+"""A comparison is what scans with several tracers gave together: pairs of reads, and their statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from petquant.errors import Finding
+from petquant.reads.agreement import Agreement, CallAgreement
+from petquant.reads.concordance import Concordance
+from petquant.reads.pair import LesionPair, LesionRead
+from petquant.reads.paired import Estimand
+from petquant.reads.registration import Registration
+
+__all__ = ["Comparison", "ScanReport", "SessionPairs", "TracerComparison"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScanReport:
+    """One scan that was asked for.
+
+    Parameters
+    ----------
+    patient, session, reader, tracer
+        As given, or as the header and the pseudonym say.
+    record
+        Plain values with the evidence of its conversion, or with the codes of the refusals.
+    reads
+        Its lesions, when no other scan was compared with it.
+    findings
+        Caveats of a scan that was measured.
+    refusals
+        Why it was not measured.
+    exit_code
+        Of the refusals; 0 without.
+    """
+
+    patient: str
+    session: str
+    reader: str
+    tracer: str
+    record: Mapping[str, Any] = field(default_factory=dict)
+    reads: tuple[LesionRead, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    refusals: tuple[Finding, ...] = ()
+    exit_code: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SessionPairs:
+    """The lesions of two scans of one patient in one session, read by one reader.
+
+    Parameters
+    ----------
+    tracers
+        Of a and b.
+    pairs
+        None were made when `refusals` say why.
+    registration
+        From the frame of a to that of b; None when there was none.
+    findings, refusals
+        Caveats, and why the scans were not compared.
+    """
+
+    patient: str
+    session: str
+    reader: str
+    tracers: tuple[str, str]
+    pairs: tuple[LesionPair, ...] = ()
+    registration: Registration | None = None
+    findings: tuple[Finding, ...] = ()
+    refusals: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TracerComparison:
+    """Two tracers over all patients, in one session and by one reader.
+
+    Parameters
+    ----------
+    pairs
+        All lesions.
+    concordance
+        By unit: lesion, region, patient.
+    estimands
+        Of every metric the sensitivity table, its default first.
+    holm, benjamini_hochberg
+        Metric to the p of its default estimand, adjusted for the number of metrics.
+    agreement
+        One a metric.
+    rule_against_reader
+        Of a and of b; None where no reader called what the rule did.
+    """
+
+    tracers: tuple[str, str]
+    session: str
+    reader: str
+    pairs: tuple[LesionPair, ...]
+    concordance: Mapping[str, Concordance]
+    estimands: tuple[Estimand, ...]
+    holm: Mapping[str, float]
+    benjamini_hochberg: Mapping[str, float]
+    agreement: tuple[Agreement, ...]
+    rule_against_reader: tuple[CallAgreement | None, CallAgreement | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Comparison:
+    """Everything that a report of a comparison needs.
+
+    Parameters
+    ----------
+    tracers
+        Names, a first.
+    positivity
+        The rule, as given.
+    level
+        Of the intervals.
+    matches_ids, is_patient_given
+        Whether equal ids of regions mean one lesion; whether a manifest said whose the scans are.
+    scans
+        Every scan asked for, in order.
+    sessions
+        Every pair of scans, in order.
+    comparisons
+        Every pair of tracers in every session by every reader, the one asked for first.
+    clinical
+        Patient to columns of the clinical table.
+    """
+
+    tracers: tuple[str, ...]
+    positivity: str
+    level: float
+    matches_ids: bool
+    is_patient_given: bool
+    scans: tuple[ScanReport, ...]
+    sessions: tuple[SessionPairs, ...]
+    comparisons: tuple[TracerComparison, ...]
+    clinical: Mapping[str, Mapping[str, str]]
+
+    @property
+    def refusals(self) -> tuple[Finding, ...]:
+        """Why scans or pairs of scans are missing."""
+        of_scans = (finding for scan in self.scans for finding in scan.refusals)
+        return (*of_scans, *(finding for pairs in self.sessions for finding in pairs.refusals))

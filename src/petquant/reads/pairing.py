@@ -1,0 +1,196 @@
+"""Pairing: every lesion of two scans once, each with a value of both tracers where both scans reach.
+
+A lesion that only one scan shows is measured on the other one where it lies: a forced read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from petquant.measurement import Measurement, Number
+from petquant.reads.carried import carried, overlaps
+from petquant.reads.matching import Located, Match, match
+from petquant.reads.pair import LesionPair, LesionRead
+from petquant.reads.reader import ReaderRow
+from petquant.reads.registration import Registration
+from petquant.reads.scan import ReadScan, centroid_mm, volume_mm3
+from petquant.roi import Roi
+
+__all__ = ["Call", "own_reads", "pairs_of", "same_by_reader"]
+
+# What a rule says of values and of whether the read is forced; None where it cannot say.
+Call = Callable[[Mapping[str, Number], bool], bool | None]
+NO_REGISTRATION = "the scans lie in two frames of reference that were not registered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Side:
+    """One scan of a pair, with all reads of it by the id of the lesion: own ones and forced ones."""
+
+    scan: ReadScan
+    own: dict[str, LesionRead]
+    forced: dict[str, LesionRead]
+    missing: dict[str, str]
+
+
+def same_by_reader(a: ReadScan, b: ReadScan) -> dict[str, str]:
+    """Return ids of regions of a to those of b that a reader gave one lesion_id."""
+    of_b = {row.lesion_id: roi_id for roi_id, row in b.reads.items()}
+    return {roi_id: of_b[row.lesion_id] for roi_id, row in a.reads.items() if row.lesion_id in of_b}
+
+
+def pairs_of(
+    a: ReadScan,
+    b: ReadScan,
+    *,
+    patient: str,
+    session: str = "",
+    registration: Registration | None,
+    same: Mapping[str, str],
+    call: Call,
+) -> tuple[LesionPair, ...]:
+    """Return the lesions of two scans of a patient.
+
+    Parameters
+    ----------
+    a, b
+        The scans.
+    registration
+        From the frame of a to that of b; None when it is not known: then `same` alone makes pairs, and there
+        are no forced reads.
+    same
+        Ids of a to ids of b that are known to be one lesion.
+    call
+        The rule of positivity; a reader's call overrides it.
+    """
+    found = _matches(a, b, registration, same)
+    in_b, in_a = (
+        _forced(a, b, [m.a for m in found if m.b is None], registration, is_forward=True, call=call),
+        (_forced(b, a, [m.b for m in found if m.a is None], registration, is_forward=False, call=call)),
+    )
+    sides = (
+        _Side(scan=a, own=own_reads(a, call), forced=in_a[0], missing=in_a[1]),
+        _Side(scan=b, own=own_reads(b, call), forced=in_b[0], missing=in_b[1]),
+    )
+    return tuple(_pair(one, sides, patient, session) for one in found)
+
+
+def _matches(
+    a: ReadScan, b: ReadScan, registration: Registration | None, same: Mapping[str, str]
+) -> tuple[Match, ...]:
+    if registration is None:
+        taken = set(same.values())
+        return (
+            *(Match(a=one, b=other, by="id") for one, other in same.items()),
+            *(Match(a=roi.roi_id, b=None) for roi in a.lesions if roi.roi_id not in same),
+            *(Match(a=None, b=roi.roi_id) for roi in b.lesions if roi.roi_id not in taken),
+        )
+    return match(
+        [_located(a, roi, centroid_mm(roi, a.grid)) for roi in a.lesions],
+        [_located(b, roi, registration.to_fixed(centroid_mm(roi, b.grid))) for roi in b.lesions],
+        dice=overlaps(a.lesions, b.lesions, grid=a.grid, from_grid=registration.into_fixed(b.grid)),
+        registration_error_mm=registration.inverse_consistency_mm,
+        same=same,
+    )
+
+
+def _located(scan: ReadScan, roi: Roi, centre: np.ndarray) -> Located:
+    region, side = scan.place(roi.roi_id)
+    radius_mm = float(np.cbrt(3.0 * volume_mm3(roi, scan.grid) / (4.0 * np.pi)))
+    x, y, z = centre.tolist()
+    return Located(lesion_id=roi.roi_id, centroid_mm=(x, y, z), radius_mm=radius_mm, region=region, side=side)
+
+
+def own_reads(scan: ReadScan, call: Call) -> dict[str, LesionRead]:
+    """Return the reads of the lesions that were drawn on a scan, by their ids."""
+    return {
+        roi.roi_id: _read(row, roi, scan.reads.get(roi.roi_id), call, is_forced=False)
+        for roi, row in zip(scan.lesions, scan.measurements, strict=True)
+    }
+
+
+def _read(row: Measurement, roi: Roi, reader: ReaderRow | None, call: Call, *, is_forced: bool) -> LesionRead:
+    is_by_reader = reader is not None and reader.visual is not None
+    by_rule = call(row.values, is_forced)
+    return LesionRead(
+        lesion_id=roi.roi_id,
+        name=roi.name,
+        values=row.values,
+        is_positive=reader.is_positive if reader is not None and is_by_reader else by_rule,
+        is_by_reader=is_by_reader,
+        by_rule=by_rule,
+        is_forced=is_forced,
+        flags=("FORCED_READ", *row.flags) if is_forced else row.flags,
+    )
+
+
+def _forced(
+    of: ReadScan,
+    on: ReadScan,
+    ids: list[str | None],
+    registration: Registration | None,
+    *,
+    is_forward: bool,
+    call: Call,
+) -> tuple[dict[str, LesionRead], dict[str, str]]:
+    """Return the reads of lesions of one scan on the other, and why some have none, by id."""
+    if registration is None:
+        return {}, {roi_id: NO_REGISTRATION for roi_id in ids if roi_id is not None}
+    grid = registration.into_moving(of.grid) if is_forward else registration.into_fixed(of.grid)
+    wanted = {roi.roi_id: roi for roi in of.lesions if roi.roi_id in set(ids)}
+    placed = {
+        roi_id: carried(
+            roi,
+            from_grid=grid,
+            onto=on.grid,
+            error_mm=registration.inverse_consistency_mm,
+            apart=on.lesions,
+            excluded=on.excluded,
+        )
+        for roi_id, roi in wanted.items()
+    }
+    regions = {roi_id: one.roi for roi_id, one in placed.items() if one.roi is not None}
+    rows = on.measured(list(regions.values()))
+    reads = {
+        roi_id: _read(row, roi, _reader_of(of, on, roi_id), call, is_forced=True)
+        for (roi_id, roi), row in zip(regions.items(), rows, strict=True)
+    }
+    return reads, {roi_id: one.missing for roi_id, one in placed.items() if one.roi is None}
+
+
+def _reader_of(of: ReadScan, on: ReadScan, roi_id: str) -> ReaderRow | None:
+    """Return what the reader said on one scan of a lesion that only the other one has a region of."""
+    row = of.reads.get(roi_id)
+    return None if row is None else on.undrawn.get(row.lesion_id)
+
+
+def _pair(one: Match, sides: tuple[_Side, _Side], patient: str, session: str) -> LesionPair:
+    a, b = sides
+    ids = one.a if one.a is not None else one.b
+    if ids is None:
+        raise ValueError("a match of nothing with nothing")
+    reads = (
+        a.own[one.a] if one.a is not None else a.forced.get(ids),
+        b.own[one.b] if one.b is not None else b.forced.get(ids),
+    )
+    places = [side.scan.place(at) for side, at in ((a, one.a), (b, one.b)) if at is not None]
+    return LesionPair(
+        patient=patient,
+        session=session,
+        lesion_id="=".join(f"{letter}{at}" for letter, at in (("a", one.a), ("b", one.b)) if at is not None),
+        region=next((region for region, _ in places if region), ""),
+        side=next((side for _, side in places if side), ""),
+        a=reads[0],
+        b=reads[1],
+        missing=(
+            "" if reads[0] is not None else a.missing.get(ids, ""),
+            "" if reads[1] is not None else b.missing.get(ids, ""),
+        ),
+        matched_by=one.by,
+        distance_mm=one.distance_mm,
+        dice=one.dice,
+        members=(one.members_a, one.members_b),
+    )
