@@ -73,3 +73,9 @@ def test_without_spread_or_pairs_there_is_no_test():
     assert paired_t([1.0, 1.0]).p is None
     assert wilcoxon([0.0, 0.0]).p is None
     assert mann_whitney([], [1.0]).p is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_differences_that_are_equal_up_to_rounding_have_no_t_test():
+    assert paired_t([0.1 + 0.2, 0.3, 0.3]).p is None  # 0.1 + 0.2 is not 0.3 in the last bit
+    assert paired_t([0.0, 0.0, 0.0]).p is None

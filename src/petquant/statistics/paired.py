@@ -21,9 +21,12 @@ __all__ = [
 
 
 def paired_t(differences: ArrayLike) -> Test:
-    """Return Student's paired t test of (n,) differences; it takes every pair for independent."""
+    """Return Student's paired t test of (n,) differences; it takes every pair for independent.
+
+    Differences that are equal up to rounding have no spread, and then there is no test.
+    """
     d = np.asarray(differences, np.float64)
-    if len(d) < 2 or not d.std() > 0:
+    if len(d) < 2 or d.std() <= 1e-12 * np.abs(d).max():
         return Test(name="paired t", p=None, statistic=None, n=len(d))
     result = stats.ttest_1samp(d, 0.0)
     return Test(name="paired t", p=float(result.pvalue), statistic=float(result.statistic), n=len(d))
