@@ -27,7 +27,7 @@ def test_the_quick_validation_passes(petquant):
     record = result.json
     assert record["failures"] == []
     assert result.code == 0
-    assert record["n_checks"] > 3_000
+    assert record["n_checks"] > 2_000  # one form of each phantom, and the 58 headers of the survey
     assert {"tiny", "anisotropic", "ibsi_suv_small/0_0"} <= {one["phantom"] for one in record["phantoms"]}
 
 

@@ -400,7 +400,12 @@ def test_real_files_are_read_the_same_whatever_was_read_before(real_data):
 
 
 @pytest.mark.parametrize("syntax", ["explicit", "implicit"])
-@settings(max_examples=150, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(changes=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=4))
 def test_changed_bytes_bring_our_own_errors_alone_whatever_was_read_before(
     syntax, changes, datasets, tmp_path
