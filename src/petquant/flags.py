@@ -120,6 +120,18 @@ _ROWS = (
         "--dose-mbq",
     ),
     (
+        "SIDECAR_ACTIVITIES_DISAGREE",
+        "refuse",
+        "the side-car gives two injected activities that differ by more than 5 %",
+        "--dose-mbq",
+    ),
+    (
+        "SIDECAR_SLICES_INCONSISTENT",
+        "refuse",
+        "the slice positions of the side-car are not those of the image",
+        "the image as petquant convert wrote it; or take slice_positions_mm out, where the slices are even",
+    ),
+    (
         "HALF_LIFE_FROM_NUCLIDE",
         "flag",
         "the side-car names the nuclide alone; its half-life was taken from the table",

@@ -123,3 +123,16 @@ def test_a_segmentation_drawn_on_it_lands_on_its_frames(petquant, e, make_seg, t
     (row,) = result.json["measurements"]
     assert abs(row["suv_max"] / (e.STORED[2, 3, 4] * 2.0 * e.FACTOR) - 1) < 1e-12
     assert "ROI_REFERENCES_MISSING" not in result.json["conversion"]["flags"]
+
+
+def test_a_series_date_far_from_the_scan_leaves_the_record_whole(petquant, e, tmp_path):
+    # 304 days are 4000 half-lives of 18F: what the series time would make of the SUV, no float64 holds
+    image = e.enhanced_pet()
+    image.SeriesDate = "20251101"
+    folder = e.save(tmp_path / "scan", image)
+    result = petquant("suv", folder, "--roi", e.region(tmp_path / "roi.nii.gz"), "--format", "json")
+    assert result.code == 0, result.err
+    (row,) = result.json["measurements"]
+    assert abs(row["suv_max"] / (e.STORED[2, 3, 4] * 2.0 * e.FACTOR) - 1) < 1e-12
+    series = next(one for one in result.json["conversion"]["candidates"] if one["id"] == "S")
+    assert series["effect_percent"] is None

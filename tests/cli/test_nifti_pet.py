@@ -327,3 +327,16 @@ def test_an_oblique_grid_survives_dcm2niix(dcm2niix, petquant_within, tmp_path):
         assert result.code == 0, result.err
         measured.append(result.json)
     assert_same_numbers(*measured, rel=1e-5, undecided=UNDECIDED)  # positions pass through float32
+
+
+@pytest.mark.parametrize("value", [1e100, -1e100])
+def test_values_that_cannot_be_reckoned_with_are_refused_whatever_is_allowed(
+    value, petquant_within, tiny, tmp_path
+):
+    values = np.ones(nib.load(tiny.lesions).shape)
+    values[0, 0, 0] = value
+    nib.save(nib.Nifti1Image(values, nib.load(tiny.lesions).affine), tmp_path / "pet.nii")
+    result = petquant_within(
+        "suv", "pet.nii", "--roi", tiny.lesions, "--units", "suv", "--allow-extreme", "--format", "json"
+    )
+    assert (result.code, result.codes) == (4, ["SUV_EXTREME"]), result.err

@@ -322,5 +322,21 @@ def test_dicom_seg_is_read_back_as_it_was(petquant_within, fdg, measured, tmp_pa
     assert [row["roi_name"] for row in rows] == ["a", "b"]
 
 
+@pytest.mark.parametrize("how", [("made.dcm",), ("made.nii.gz", "--occupancy", "--roi-values", "occupancy")])
+def test_the_side_car_numbers_regions_as_the_file_that_counts_them_itself(
+    how, petquant_within, fdg, measured, tmp_path
+):
+    # a SEG numbers its segments from 1 (PS3.3 C.8.20.2), and a map of fractions holds region 1
+    out, *fractions = how
+    result = petquant_within("segment", fdg.dicom, "-o", out, "--within", f"{fdg.lesions}:3", *fractions[:1])
+    assert result.code == 0, result.err
+    sidecar = json.loads((tmp_path / "made.json").read_text(encoding="utf-8"))
+    assert list(sidecar["regions"]) == ["1"]
+    record = measured("--roi", tmp_path / out, "--labels", tmp_path / "made.json", *fractions[1:])
+    (row,) = record["measurements"]
+    assert row["roi_id"] == 1
+    assert row["mtv_ml"] == pytest.approx(sidecar["regions"]["1"]["volume_ml"], rel=1e-6)
+
+
 def test_the_methods_of_the_command_are_those_of_the_library():
     assert tuple(METHODS) == OF_COMMAND

@@ -205,6 +205,18 @@ def test_an_activity_in_an_unknown_unit_is_refused(image):
     assert "350 cpm" in line(study, "DOSE_UNIT_AMBIGUOUS")
 
 
+@pytest.mark.parametrize("unit", ["MBq", None])
+@pytest.mark.parametrize("other", [350e6, 350, 340e6, 330e6, 700e6, 0.35])
+def test_two_activities_that_differ_by_more_than_5_percent_are_refused(unit, other, image):
+    both = BIDS | {"RadionuclideTotalDose": other, "InjectedRadioactivityUnits": unit}
+    study = opened(image(both), weight_kg=75.0)
+    if other in {350e6, 350, 340e6}:
+        assert factor(study) == pytest.approx(FACTOR, rel=EXACT)
+        return
+    assert refusals(study) == {"SIDECAR_ACTIVITIES_DISAGREE"}
+    assert factor(opened(image(both), weight_kg=75.0, dose_mbq=350.0)) == pytest.approx(FACTOR, rel=EXACT)
+
+
 def test_the_older_key_keeps_the_guard_for_mbq(image):
     study = opened(image(OF_2022 | {"RadionuclideTotalDose": 350}), weight_kg=75.0, uptake_min=60.0)
     assert "DOSE_IN_MBQ" in codes(study)
@@ -470,13 +482,58 @@ def spoiled(path, at, value):
         (252, np.array([0, 0], "<i2").tobytes(), Refused, "GEOMETRY_MISSING"),
         (292, np.float32(40.0).tobytes(), Refused, "PET_AFFINES_DISAGREE"),
         (42, np.array([20000] * 3, "<i2").tobytes(), LimitReached, "SIZE_LIMIT"),
+        (80, np.float32(-2.0).tobytes(), UnreadableInput, "FILE_NOT_UNDERSTOOD"),
+        (123, b"\x01", UnreadableInput, "FORMAT_UNSUPPORTED"),
+        (123, b"\x03", UnreadableInput, "FORMAT_UNSUPPORTED"),
     ],
-    ids=["slope inf", "intercept inf", "slope negative", "no affine", "affines apart", "20000 cubed"],
+    ids=[
+        "slope inf",
+        "intercept inf",
+        "slope negative",
+        "no affine",
+        "affines apart",
+        "20000 cubed",
+        "qform mirrored by a negative size",
+        "lengths in metres",
+        "lengths in micrometres",
+    ],
 )
 def test_a_header_that_cannot_be_right_is_refused(at, value, error, code, image):
     path = spoiled(image(BIDS, name="pet.nii"), at, value)
     with pytest.raises(error, match=code):
         opened(path, weight_kg=75.0)
+
+
+@pytest.mark.parametrize(("aside_mm", "is_refused"), [(0.05, False), (0.2, True)])
+def test_axes_that_are_not_at_right_angles_are_refused(aside_mm, is_refused, image):
+    # 3 steps along j of 4 voxels: 0.15 mm of 2 mm spacing pass, 0.6 mm are more than a tenth of it
+    without_qform = spoiled(image(BIDS, name="pet.nii"), 252, np.int16(0).tobytes())
+    path = spoiled(without_qform, 284, np.float32(aside_mm).tobytes())  # x of the second axis
+    if not is_refused:
+        assert factor(opened(path, weight_kg=75.0)) == pytest.approx(FACTOR, rel=EXACT)
+        return
+    with pytest.raises(Refused, match=r"GEOMETRY_MISSING.*right angles"):
+        opened(path, weight_kg=75.0)
+
+
+@pytest.mark.parametrize(
+    "positions",
+    [[0, 2, 4.03], [0, 4, 2], [4, 2, 0], [70, 72, 74], [0, 2], [0, 2.5, 4.5], [0, 3, 6], "all", [0, "a", 4]],
+    ids=str,
+)
+def test_slice_positions_are_those_of_the_image_or_refused(positions, image):
+    study = opened(image(BIDS | {"petquant": {"slice_positions_mm": positions}}), weight_kg=75.0)
+    if positions == [0, 2, 4.03]:
+        assert study.grid.slice_positions_mm.tolist() == positions
+        assert "UNEVEN_SLICES" in codes(study)
+        return
+    (finding,) = [f for f in study.findings if f.code == "SIDECAR_SLICES_INCONSISTENT"]
+    assert finding.quantities == ("*", "tbr")
+
+
+def test_slice_positions_of_an_image_that_was_moved_are_refused(image):
+    own = {"slice_positions_mm": [0, 2, 4.03], "series": {"origin_mm_lps": [0.0, 0.0, 2.0]}}
+    assert "SIDECAR_SLICES_INCONSISTENT" in codes(opened(image(BIDS | {"petquant": own}), weight_kg=75.0))
 
 
 def test_slope_and_intercept_of_the_header_are_applied(image):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -78,7 +79,7 @@ def conversion_record(conversion: SuvConversion, suv_type: str | None) -> dict[s
                 "name": candidate.name,
                 "datetime": isoformat(candidate.at, acquisition.clock),
                 "valid": candidate.is_valid,
-                "effect_percent": candidate.effect_percent,
+                "effect_percent": _finite(candidate.effect_percent),
                 "reason": candidate.reason,
             }
             for candidate in verdict.candidates
@@ -87,6 +88,11 @@ def conversion_record(conversion: SuvConversion, suv_type: str | None) -> dict[s
         "deidentification": dict(acquisition.deidentification),
         "evidence": _evidence(conversion),
     }
+
+
+def _finite(percent: float | None) -> float | None:
+    """Return None for what no float holds: a time that is centuries of half-lives away."""
+    return None if percent is None or not math.isfinite(percent) else percent
 
 
 def _reference_rule(conversion: SuvConversion) -> str | None:

@@ -79,6 +79,8 @@ def write_segmentation(
     """
     path = Path(out)
     suffix, sidecar_path = _suffix(path), sidecar_of(path)
+    if suffix == ".dcm" or keeps_fractions:
+        segmentation = replace(segmentation, regions=_numbered(segmentation.regions))
     regions = segmentation.regions
     findings = () if keeps_fractions else _halved(regions, segmentation.study.grid)
     if suffix == ".dcm":
@@ -91,6 +93,17 @@ def write_segmentation(
     )
     write_all({path: content, sidecar_path: as_json(record)})
     return path, sidecar_path, findings
+
+
+def _numbered(regions: Sequence[SegmentedRegion]) -> tuple[SegmentedRegion, ...]:
+    """Return the regions under the numbers they have in a file that counts them itself: 1, 2, 3 ...
+
+    Segments of a SEG are numbered so (PS3.3 C.8.20.2), and a map of fractions holds region 1.
+    """
+    return tuple(
+        replace(one, label=number, roi=replace(one.roi, roi_id=str(number)))
+        for number, one in enumerate(regions, start=1)
+    )
 
 
 def _halved(regions: Sequence[SegmentedRegion], grid: Grid) -> tuple[Finding, ...]:

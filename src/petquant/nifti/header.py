@@ -39,6 +39,7 @@ FIELDS: Mapping[int, Mapping[str, tuple[str, int]]] = {
         "vox_offset": ("f", 108),
         "scl_slope": ("f", 112),
         "scl_inter": ("f", 116),
+        "xyzt_units": ("B", 123),
         "qform_code": ("h", 252),
         "sform_code": ("h", 254),
         "quatern": ("3f", 256),
@@ -59,8 +60,10 @@ FIELDS: Mapping[int, Mapping[str, tuple[str, int]]] = {
         "quatern": ("3d", 352),
         "qoffset": ("3d", 376),
         "srow": ("12d", 400),
+        "xyzt_units": ("i", 500),
     },
 }
+OTHER_LENGTHS = {1: "metres", 3: "micrometres"}  # of xyzt_units; else millimetres, or nothing is said
 MAGIC = {348: b"n+1\x00", 540: b"n+2\x00"}
 DATATYPES = {
     2: "u1",
@@ -187,6 +190,15 @@ def read_header(stream: ByteStream, *, max_voxels: int = MAX_VOXELS, kind: Image
         raise UnreadableInput.of(
             "FORMAT_UNSUPPORTED", f"datatype {fields['datatype'][0]}", expected="real numbers", path=str(path)
         )
+    lengths = OTHER_LENGTHS.get(fields["xyzt_units"][0] & 7)
+    if lengths is not None:
+        raise UnreadableInput.of(
+            "FORMAT_UNSUPPORTED",
+            f"xyzt_units {fields['xyzt_units'][0]}: lengths in {lengths}",
+            expected="lengths in millimetres",
+            remedy="write it again with lengths, and xyzt_units, in millimetres",
+            path=str(path),
+        )
     shape, frames = _shape(fields["dim"], path, max_voxels)
     dtype = np.dtype(order + DATATYPES[fields["datatype"][0]])
     slope, intercept = _scaling(fields["scl_slope"][0], fields["scl_inter"][0], path, kind)
@@ -259,6 +271,8 @@ def _affine(
     if fields["sform_code"][0] > 0:
         forms["sform"] = np.vstack([np.array(fields["srow"], np.float64).reshape(3, 4), [0, 0, 0, 1]])
     if fields["qform_code"][0] > 0:
+        if min(fields["pixdim"][1:4]) < 0:
+            raise _not_understood(f"qform with voxel sizes {fields['pixdim'][1:4]}, one below 0", path)
         forms["qform"] = _quaternion_affine(fields["quatern"], fields["qoffset"], fields["pixdim"])
     if not forms:
         raise Refused.of(

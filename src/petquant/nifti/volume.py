@@ -15,6 +15,8 @@ from petquant.volume import PlaneWindow, SliceTotals, Unit, Volume, cut_of, wort
 
 __all__ = ["PET", "read_pet_header", "read_pet_volume"]
 
+SHEAR = 0.1  # of the smallest spacing: how far rows, columns and slices may lie off one axis
+
 PET = ImageKind(
     words="a PET image",
     scaling="RESCALE_SLOPE_INVALID",
@@ -32,8 +34,8 @@ def read_pet_header(path: Path, *, max_voxels: int = MAX_VOXELS) -> NiftiHeader:
     UsageError, UnreadableInput, LimitReached
         As `petquant.nifti.stream.open_stream` and `petquant.nifti.header.read_header`.
     Refused
-        RESCALE_SLOPE_INVALID for a slope that is infinite or negative; GEOMETRY_MISSING,
-        PET_AFFINES_DISAGREE.
+        RESCALE_SLOPE_INVALID for a slope that is infinite or negative; GEOMETRY_MISSING, also for axes
+        that are not at right angles; PET_AFFINES_DISAGREE.
     """
     with open_stream(path) as stream:
         header = read_header(stream, max_voxels=max_voxels, kind=PET)
@@ -44,7 +46,23 @@ def read_pet_header(path: Path, *, max_voxels: int = MAX_VOXELS) -> NiftiHeader:
             expected="a slope above 0",
             path=str(path),
         )
+    _require_right_angles(header.grid, path)
     return header
+
+
+def _require_right_angles(grid: Grid, path: Path) -> None:
+    """Raise when rows, columns and slices do not lie behind each other, as for a series in DICOM."""
+    alike = np.abs(grid.directions.T @ grid.directions - np.eye(3))
+    extent_mm = (np.array(grid.shape) - 1) * grid.spacing_mm
+    aside_mm = float((alike * extent_mm).max())
+    if aside_mm > SHEAR * min(grid.spacing_mm):
+        raise Refused.of(
+            "GEOMETRY_MISSING",
+            f"the axes of the affine are not at right angles: an end of one lies {aside_mm:.4g} mm aside",
+            expected="rows, columns and slices at right angles, which a sphere needs",
+            remedy="resample it, or give the study in DICOM",
+            path=str(path),
+        )
 
 
 def read_pet_volume(

@@ -27,7 +27,9 @@ from petquant.volume import PlaneWindow, Unit, Volume
 
 __all__ = ["NiftiStudy", "open_nifti"]
 
-STEP_AGREES = 0.01  # of the slice step: positions of a side-car belong to this image
+# positions of a side-car belong to this image, as fractions of the slice step
+STEP_AGREES = 0.01  # median step and origin
+STEPS_AGREE = 0.05  # each step, as for a series in DICOM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,14 +286,42 @@ def _frame_words(sidecar: Sidecar, n: int) -> str:
     return ", ".join(shown) + (" ..." if n > len(shown) else "")
 
 
+def _misplaced(positions_mm: NDArray[np.float64], sidecar: Sidecar, grid: Grid) -> str:
+    """Return why slice positions of a side-car are not those of the image; nothing when they are."""
+    n, step_mm = grid.shape[0], grid.spacing_mm[0]
+    if len(positions_mm) != n or n < 2:
+        return f"holds {len(positions_mm)} numbers for {n} slices"
+    steps_mm = np.diff(positions_mm)
+    if positions_mm[0] != 0 or np.abs(steps_mm - step_mm).max() > STEPS_AGREE * step_mm:
+        return f"begins at {positions_mm[0]:g} with steps from {steps_mm.min():g} to {steps_mm.max():g} mm"
+    if abs(float(np.median(steps_mm)) - step_mm) > STEP_AGREES * step_mm:
+        return f"has steps of {np.median(steps_mm):g} mm, and the image {step_mm:g} mm"
+    origin_mm = sidecar.part("petquant").part("series").numbers("origin_mm_lps").value or grid.origin_mm
+    if len(origin_mm) != 3 or np.abs(np.subtract(origin_mm, grid.origin_mm)).max() > STEP_AGREES * step_mm:
+        return f"counts from {origin_mm} mm, and the image begins at {grid.origin_mm} mm LPS"
+    return ""
+
+
 def _grid(header: NiftiHeader, sidecar: Sidecar, path: Path) -> tuple[Grid, tuple[Finding, ...]]:
     """Return the grid, with the true slice positions that petquant wrote beside an uneven one."""
     grid, findings = header.grid, []
-    own = sidecar.part("petquant").numbers("slice_positions_mm").value
-    if own is not None and len(own) == grid.shape[0] > 1:
-        positions = np.array(own)
-        step_mm = float(np.median(np.diff(positions)))
-        if abs(step_mm - grid.spacing_mm[0]) <= STEP_AGREES * grid.spacing_mm[0]:
+    own = sidecar.part("petquant").numbers("slice_positions_mm")
+    if own.text:
+        positions = np.array(own.value or ())
+        problem = _misplaced(positions, sidecar, grid)
+        if problem:
+            findings.append(
+                Finding(
+                    code="SIDECAR_SLICES_INCONSISTENT",
+                    found=f"petquant.slice_positions_mm {problem}",
+                    expected="the position of every slice, ascending from 0 at the first slice of the image",
+                    remedy="take the image as petquant convert wrote it; or take them out, where the slices "
+                    "are even",
+                    path=str(path),
+                    quantities=("*", "tbr"),
+                )
+            )
+        else:
             grid = replace(grid, slice_positions_mm=positions)
             findings.append(
                 Finding(code="UNEVEN_SLICES", found="slice positions of the side-car", path=str(path))

@@ -15,6 +15,7 @@ __all__ = ["activity_balance", "balance_findings", "extreme_findings", "slice_fi
 HIGH, LOW = 1.02, 0.02
 WHOLE_BODY_MM = 600.0
 EXTREME_SUV = 1e4
+BEYOND_ARITHMETIC = 1e60  # its fourth power, summed over a region, still is a float64
 NEIGHBOURS_WITHIN, MEANINGFUL, OUTLIER = 0.25, 0.05, 0.30
 
 
@@ -43,8 +44,21 @@ def balance_findings(balance: float, suv_bw: Volume) -> tuple[Finding, ...]:
 
 
 def extreme_findings(suv: Volume, *, allow_extreme: bool) -> tuple[Finding, ...]:
-    """Return the refusal (or, when allowed, the flag) for a volume of zeros or of values above 1e4."""
+    """Return the refusal (or, when allowed, the flag) for a volume of zeros or of values above 1e4.
+
+    Values whose moments no float64 holds are refused whatever is allowed.
+    """
     largest, smallest = suv.largest(), suv.smallest()
+    farthest = largest if largest >= -smallest else smallest
+    if np.isfinite(farthest) and abs(farthest) > BEYOND_ARITHMETIC:
+        return (
+            Finding(
+                code="SUV_EXTREME",
+                found=f"the value farthest from 0 is {farthest:.6g}",
+                expected=f"values within {BEYOND_ARITHMETIC:g}, which can be reckoned with",
+                remedy="check the scaling of the image",
+            ),
+        )
     if np.isfinite(largest) and largest <= EXTREME_SUV and not largest == smallest == 0:
         return ()
     what = "all values are 0" if largest == smallest == 0 else f"the largest value is {largest:.6g}"
