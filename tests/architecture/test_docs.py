@@ -71,7 +71,7 @@ def commands_of(text: str) -> Iterator[tuple[str, int]]:
 def own_data(tmp_path_factory) -> Path:
     """The reader's own data, made of phantoms under the names that CONTRIBUTING.md lists."""
     root = tmp_path_factory.mktemp("own_data")
-    fdg = catalogue.load("two_tracer_fdg")
+    fdg = catalogue.load("torso_fdg")
     mine = write_study(fdg, root / "phantom")
     shutil.copytree(mine.dicom, root / "my_study")
     shutil.copyfile(mine.lesions, root / "my_lesions.nii.gz")
@@ -94,7 +94,7 @@ def own_data(tmp_path_factory) -> Path:
 
     shutil.copytree(mine.dicom, root / "two_series/first")
     write_datasets(pet_datasets(fdg, edit=second), root / "two_series/second")
-    other = catalogue.build("two_tracer_pentixafor", root / "other")
+    other = catalogue.build("torso_pentixafor", root / "other")
     shutil.copytree(mine.dicom, root / "two_studies/fdg")
     shutil.copytree(other.dicom, root / "two_studies/pentixafor")
     iec = catalogue.build("nema_earl2", root / "iec")
@@ -120,23 +120,23 @@ def _write_nifti(datasets, path: Path) -> None:
     image = np.stack(bqml).transpose(2, 1, 0).astype(np.float32)
     nib.save(nib.Nifti1Image(image, affine), path)
     nib.save(nib.Nifti1Image(image, affine), path.with_name("bare_bqml.nii"))
-    factor = 4.2043205e-4  # g/Bq: 68 kg, 240 MBq of 18F, 3750 s
+    factor = 4.1913791e-4  # g/Bq: 82 kg, 290 MBq of 18F, 3740 s
     nib.save(nib.Nifti1Image(image * np.float32(factor), affine), path.with_name("bare_suv.nii"))
     sidecar = {
         "Modality": "PT",
         "TracerName": "FDG",
         "TracerRadionuclide": "18Fluorine",
-        "InjectedRadioactivity": 240,
+        "InjectedRadioactivity": 290,
         "InjectedRadioactivityUnits": "MBq",
         "RadionuclideHalfLife": 6586.2,
         "Units": "Bq/mL",
         "DecayCorrection": "START",
         "AttenuationCorrection": "measured,CT",
-        "DecayCorrectionFactor": [1.0095],
+        "DecayCorrectionFactor": [1.0079],
         "FrameTimesStart": [0],
-        "FrameDuration": [180],
-        "SeriesTime": "10:14:30",
-        "AcquisitionTime": "10:14:30.000000",
+        "FrameDuration": [150],
+        "SeriesTime": "09:49:20",
+        "AcquisitionTime": "09:49:20.000000",
     }
     path.with_name("my_pet.json").write_text(json.dumps(sidecar), encoding="utf-8")
 

@@ -17,6 +17,7 @@ __all__ = ["PET", "read_pet_header", "read_pet_volume"]
 
 PET = ImageKind(
     words="a PET image",
+    formats="a PET image in NIfTI, .nii or .nii.gz",
     scaling="RESCALE_SLOPE_INVALID",
     scaling_error=Refused,
     no_affine="GEOMETRY_MISSING",
