@@ -21,6 +21,7 @@ from petquant_phantoms import catalogue, pet_datasets, write_datasets, write_stu
 from petquant.check import check
 from petquant.export.checked import checked_record
 from petquant.export.record import Privacy, record_of, rows_of
+from petquant.flags import CODES
 from petquant.overrides import Overrides
 from petquant.quantify import Background, quantify
 from petquant.quantities import QUANTITIES, Scope
@@ -34,6 +35,8 @@ RUN_PAGES = [
 ]
 ALL_PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OPTION_PAGES = [page for page in ALL_PAGES if page.name != "CONTRIBUTING.md"]  # it names options of others
+CODE = r"(?<![\w-])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![\w*.])"  # SOME_CODE, and no part of a file's name
+NO_CODES: set[str] = set()
 STRIPPED = ("PatientWeight", "PatientSize")
 STRIPPED_ITEMS = ("RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime")
 
@@ -261,6 +264,26 @@ def test_every_relative_link_leads_somewhere(page):
         there = (page.parent / path).resolve() if path else page
         assert there.exists(), target
         assert not anchor or anchor in _anchors(there), target
+
+
+def test_the_index_leads_to_every_page():
+    folder = ROOT / "docs"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    rooms = ("tutorial", "how-to", "explanation", "reference")
+    pages = [page.relative_to(folder).as_posix() for room in rooms for page in (folder / room).glob("*.md")]
+    assert [page for page in sorted(pages) if f"]({page})" not in index] == []
+
+
+def test_the_readme_names_every_command_and_no_other(reference):
+    commands = importlib.import_module("generate").options_of_commands()
+    rows = re.findall(r"^\| `petquant ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(rows) == {name.split()[0] for name in commands if name}
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=_name)
+def test_every_code_that_is_named_exists(page):
+    words = re.findall(CODE, page.read_text(encoding="utf-8"))
+    assert set(words) - set(CODES) <= NO_CODES
 
 
 def test_every_decision_is_listed():
