@@ -21,7 +21,7 @@ FORMATS = ("table", "json")
 @with_choices
 def run(
     study: Annotated[
-        Path, typer.Argument(help="Folder or file of the study, a tree of studies, or a NIfTI image.")
+        Path, typer.Argument(help="Folder, zip or file of the study, a tree of studies, or a NIfTI image.")
     ],
     *,
     choices: Choices,

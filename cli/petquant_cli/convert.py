@@ -18,7 +18,7 @@ __all__ = ["run"]
 @with_choices
 def run(
     study: Annotated[
-        Path, typer.Argument(help="Folder or file of the study, or a NIfTI image with its side-car.")
+        Path, typer.Argument(help="Folder, zip or file of the study, or a NIfTI image with its side-car.")
     ],
     *,
     choices: Choices,

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-SCANS = {"fdg": "two_tracer_fdg", "pentixafor": "two_tracer_pentixafor"}
+BACKGROUNDS = ("liver", "blood_pool")  # of the five that the phantom has: as many as a terminal has room for
+SCANS = {"fdg": "torso_fdg", "pentixafor": "torso_pentixafor"}
 
 
 def run(
@@ -44,8 +45,8 @@ def run(
             [phantom.lesions],
             labels=phantom.labels,
             backgrounds=[
-                Background(name=background, path=str(path))
-                for background, path in phantom.backgrounds.items()
+                Background(name=background, path=str(phantom.backgrounds[background]))
+                for background in BACKGROUNDS
             ],
         )
         print_quantification(quantification, Privacy())

@@ -14,7 +14,7 @@ def run(
     *,
     json: Annotated[bool, typer.Option("--json", help="Everything, for machines.")] = False,
 ) -> None:
-    """List quantities, flags, tracers, nuclides, positivity rules, criteria, protocols, repeatability."""
+    """List quantities, tracers, rules, protocols and codes."""
     from petquant.export.knowledge import knowledge
     from petquant.export.record import as_json
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,9 +25,9 @@ FORMATS = ("table", "csv", "json")
 FAILED = 1
 
 
-@with_choices
+@partial(with_choices, has_suv_types=False)
 def run(
-    study: Annotated[Path, typer.Argument(help="Folder or file of the phantom's scan.")],
+    study: Annotated[Path, typer.Argument(help="Folder, zip or file of the phantom's scan.")],
     *,
     choices: Choices,
     ratio: Annotated[
@@ -71,7 +72,7 @@ def run(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write to a .csv or .json file.")] = None,
 ) -> None:
-    """Analyse a scan of the NEMA IEC phantom, or of a uniform cylinder."""
+    """Analyse a NEMA IEC phantom or a uniform cylinder."""
     from petquant.errors import UsageError
     from petquant.nema.image_quality import image_quality
     from petquant.nema.limits import STANDARDS
@@ -82,8 +83,6 @@ def run(
     apart(out, read_with(study))
     if standard is not None and standard not in STANDARDS:
         raise UsageError.of("OPTION_INVALID", f"--standard {standard}", expected=" or ".join(STANDARDS))
-    if choices.suv_types != ("bw",):
-        raise UsageError.of("OPTION_INVALID", "--suv for a phantom", expected="SUV by body weight, no --suv")
     of_filling = {
         "--sphere-kbqml": sphere_kbqml,
         "--background-kbqml": background_kbqml,

@@ -43,8 +43,8 @@ CHOICE_OPTIONS: tuple[tuple[str, Any, Any], ...] = (
         Annotated[
             list[str] | None,
             typer.Option(
-                help="SUV type: bw (default), lbm-janma (lbm), lbm-james128, lbm-morgan, bsa, ibw, native; "
-                "repeatable, the first fills the suv_* columns of the first rows."
+                help="SUV type: bw (default), lbm-janma (lbm), lbm-james128, lbm-morgan, bsa, ibw, native "
+                "(as stored). Several, where a command measures regions, give rows of each."
             ),
         ],
         None,
@@ -148,13 +148,15 @@ _MESSAGE_OPTIONS: tuple[tuple[str, Any, Any], ...] = (
 )
 
 
-def with_choices(command: Callable[..., Any]) -> Callable[..., Any]:
+def with_choices(command: Callable[..., Any], *, has_suv_types: bool = True) -> Callable[..., Any]:
     """Return a command that also takes every shared option, and gets them as one `Choices`.
 
     The command's own parameter ``choices`` is filled; the others stay as they are. A command with a parameter
-    ``reading`` takes the options of regions as well, and gets them as one `Reading`.
+    ``reading`` takes the options of regions as well, and gets them as one `Reading`. Without
+    `has_suv_types` there is no ``--suv``, and SUV is by body weight.
     """
-    return _with(command, [*CHOICE_OPTIONS, *_override_options()])
+    of_study = [option for option in CHOICE_OPTIONS if has_suv_types or option[0] != "suv"]
+    return _with(command, [*of_study, *_override_options()])
 
 
 def with_choices_for_all(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -201,7 +203,7 @@ def _choices(given: dict[str, Any]) -> Any:
     if given["messages"] not in {"text", "json"}:
         raise UsageError.of("OPTION_INVALID", f"--messages {given['messages']}", expected="text or json")
     types = []
-    for name in given["suv"] or ["bw"]:
+    for name in given.get("suv") or ["bw"]:
         row = normalisation(name)
         if row is None and name != "native":
             allowed = ", ".join([*(row.name for row in NORMALISATIONS), "native"])

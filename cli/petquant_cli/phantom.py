@@ -7,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -26,7 +27,7 @@ __all__ = ["app"]
 app = typer.Typer(
     name="phantom",
     cls=PlainGroup,
-    help="Studies whose every number is known.",
+    help="Build phantoms: studies whose every number is known.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -38,7 +39,7 @@ def list_(
     json: Annotated[bool, typer.Option("--json", help="Everything, for machines.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """List the phantoms and cohorts: what is in them and what they prove."""
+    """List phantoms and cohorts, and what each proves."""
     from petquant_phantoms import catalogue, cohorts
     from petquant_phantoms.cohort_variants import VARIANTS
 
@@ -60,7 +61,10 @@ def list_(
         if row["proves"]:
             typer.echo(f"    Proves: {row['proves']}.")
     typer.echo("")
-    typer.echo(f"Header cases: {', '.join(catalogue.header_cases())}")
+    typer.echo("Header cases, built by name; --json names them all:")
+    for group, cases in groupby(catalogue.header_cases(), key=lambda case: case.partition("/")[0]):
+        first, *others = cases
+        typer.echo(f"    {first} and {len(others)} more of {group}")
     for option, words in _choices().items():
         typer.echo(f"{option}: {', '.join(words)}")
     typer.echo("--variant, of cohorts:")
@@ -110,7 +114,7 @@ def build(
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
-    """Write phantoms and cohorts as DICOM studies with regions and their truth."""
+    """Write studies as DICOM, with regions and their truth."""
     from petquant_cli.messages import MESSAGES
 
     dialect = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from petquant.nema.image_quality import ImageQuality, Verdict
 from petquant.nema.record import verdict_words
 from petquant.nema.uniformity import Uniformity
-from petquant_cli.screen import console_of_width, number_words, plain_table
+from petquant_cli.screen import console_of_width, number_words, plain_table, print_table
 
 __all__ = ["print_image_quality", "print_uniformity"]
 
@@ -46,7 +46,7 @@ def print_image_quality(quality: ImageQuality, standard: str | None) -> None:
             f"{sphere.fwhm_mm:.1f}",
             *([_limit_words(verdict, round(sphere.diameter_mm))] if verdict else []),
         )
-    console.print(table)
+    print_table(console, table)
     true = f"{quality.true_background:g} {unit}" if quality.is_background_given else "this background"
     console.print(
         f"Background: {number_words(quality.background)} {unit} in 60 discs of 37 mm, "
@@ -91,7 +91,7 @@ def print_uniformity(found: Uniformity) -> None:
             f"{100.0 * (one.mean / found.mean - 1.0):+.2f}",
             f"{one.sd:.4f}",
         )
-    console.print(table)
+    print_table(console, table)
     console.print(
         f"Mean SUV {found.mean:.4f} against {found.true_suv:g}: bias {found.bias_percent:+.2f} %, "
         f"coefficient of variation {found.cov_percent:.2f} %, largest deviation of a slice "

@@ -24,6 +24,7 @@ __all__ = [
     "print_checked",
     "print_knowledge",
     "print_quantification",
+    "print_table",
 ]
 
 MAIN = {
@@ -49,8 +50,20 @@ def plain_table(title: str, columns: Sequence[tuple[str, bool]]) -> Table:
     """Return a table without rows, of columns with their name and whether they hold numbers."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name, is_number in columns:
-        table.add_column(name, justify="right" if is_number else "left", overflow="fold", min_width=8)
+        longest_word = max(map(len, name.split()), default=0)
+        table.add_column(
+            name,
+            justify="right" if is_number else "left",
+            overflow="fold",
+            min_width=max(8, longest_word),
+        )
     return table
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print all of a table: where it is wider than the terminal its lines wrap, and no column is cropped."""
+    needed = console.measure(table).minimum
+    console.print(table, width=max(console.width, needed), crop=False)
 
 
 def number_words(value: Any) -> str:
@@ -75,6 +88,7 @@ def print_quantification(quantification: Quantification, privacy: Privacy) -> No
     table = plain_table(
         _title(record), [*heads, *((name, True) for name in numbers.values()), ("flags", False)]
     )
+    table.columns[-1].no_wrap = True  # codes stay whole, to be looked up
     for row in rows:
         own = [flag for flag in row["flags"] if flag not in record["conversion"]["flags"]]
         table.add_row(
@@ -84,22 +98,13 @@ def print_quantification(quantification: Quantification, privacy: Privacy) -> No
             *(number_words(row[name]) for name in numbers),
             "\n".join(own),
         )
-    console.print(table)
+    print_table(console, table)
     summary = ", ".join(
         f"{name} {number_words(value)}" for name, value in record["summary"].items() if value is not None
     )
     console.print(f"Study: {summary}")
     for reference in record["references"]:
-        console.print(
-            escaped(
-                f"Background {reference['name']}: "
-                f"mean {number_words(reference['mean'])} {reference['unit']}, "
-                f"{number_words(reference['volume_ml'])} mL"
-                + (f", SE {number_words(reference['se'])}" if reference["se"] is not None else "")
-                + (f"; {reference['roi_source']}" if reference["placement"] else "")
-                + (f"; no ratio: {reference['reason']}" if reference["reason"] else "")
-            )
-        )
+        console.print(escaped(f"Background {reference['name']}: {_background_words(reference)}"))
     console.print(escaped(_conversion_words(record["conversion"])))
     if privacy.with_identifiers:
         study = record["study"]
@@ -119,6 +124,22 @@ def _title(record: Mapping[str, Any]) -> str:
         "SUV unavailable, TBR valid"
     )  # fmt: skip
     return f"{tracer}, {kind} (study {record['study']['key']})"
+
+
+def _background_words(reference: Mapping[str, Any]) -> str:
+    measured = [
+        f"{name}{number_words(value)} {unit}"
+        for name, value, unit in (
+            ("mean ", reference["mean"], reference["unit"]),
+            ("", reference["volume_ml"], "mL"),
+        )
+        if value is not None
+    ]
+    if reference["se"] is not None:
+        measured.append(f"SE {number_words(reference['se'])}")
+    place = [reference["roi_source"]] if reference["placement"] else []
+    reason = [f"no ratio: {reference['reason']}"] if reference["reason"] else []
+    return "; ".join(filter(None, [", ".join(measured), *place, *reason]))
 
 
 def _conversion_words(conversion: Mapping[str, Any]) -> str:
@@ -160,7 +181,7 @@ def _print_conversion(console: Console, conversion: Mapping[str, Any]) -> None:
         where = f"{item['keyword'] or ''} {item['tag'] or ''}".strip()
         why = "" if item["why"] == "as written" else f" ({item['why']})"
         table.add_row(item["quantity"], escaped(item["value"]), escaped(where + why))
-    console.print(table)
+    print_table(console, table)
     if conversion["candidates"]:
         table = plain_table(
             f"Decay reference: {conversion['decay_reference_rule'] or 'unresolved'}",
@@ -175,7 +196,7 @@ def _print_conversion(console: Console, conversion: Mapping[str, Any]) -> None:
                 "yes" if item["valid"] else "no",
                 f"{item['name']}: {item['reason']}",
             )
-        console.print(table)
+        print_table(console, table)
     console.print(escaped(_conversion_words(conversion)))
 
 
@@ -205,7 +226,7 @@ def print_knowledge(tables: Mapping[str, Any]) -> None:
         table = plain_table(name, [(column, False) for column in columns])
         for row in tables[name]:
             table.add_row(*(_plain(row[column]) for column in columns))
-        console.print(table)
+        print_table(console, table)
 
 
 def _plain(value: Any) -> str:

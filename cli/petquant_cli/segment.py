@@ -26,7 +26,7 @@ def run(
     study: Annotated[
         Path,
         typer.Argument(
-            help="Folder or file of the study, as messy as it is; or a NIfTI image with its side-car."
+            help="Folder, zip or file of the study, as messy as it is; or a NIfTI image with its side-car."
         ),
     ],
     *,

@@ -26,7 +26,7 @@ def run(
     study: Annotated[
         Path,
         typer.Argument(
-            help="Folder or file of the study, as messy as it is; or a NIfTI image with its side-car."
+            help="Folder, zip or file of the study, as messy as it is; or a NIfTI image with its side-car."
         ),
     ],
     *,
@@ -35,11 +35,15 @@ def run(
     roi: Annotated[
         list[Path],
         typer.Option(
-            help="Lesions: label map (NIfTI, NRRD), .seg.nrrd, DICOM SEG, RTSTRUCT, or a folder of them."
+            help="Lesions: label map (NIfTI, NRRD), .seg.nrrd, DICOM SEG, RTSTRUCT, or a folder of them; "
+            "repeatable."
         ),
     ],
     labels: Annotated[
-        Path | None, typer.Option(help='Names of the labels: JSON {"1": "name"} or CSV.')
+        Path | None,
+        typer.Option(
+            help='Names of the labels: JSON {"1": "name"}, CSV, or the side-car of petquant segment.'
+        ),
     ] = None,
     background: Annotated[
         list[str] | None,

@@ -7,7 +7,7 @@ from typing import Any
 
 from petquant.validation import Check
 from petquant_cli.messages import escaped
-from petquant_cli.screen import console_of_width, plain_table
+from petquant_cli.screen import console_of_width, plain_table, print_table
 
 __all__ = ["print_validation"]
 
@@ -30,7 +30,7 @@ def print_validation(record: Mapping[str, Any], failed: Sequence[Check]) -> None
             "" if share is None else f"{share:.3f}",
             escaped(row["worst_quantity"] or ""),
         )
-    console.print(table)
+    print_table(console, table)
     for check in failed[:FAILURES]:
         words = (check.phantom, check.variant, check.region, check.quantity)
         place = " ".join(word for word in words if word)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,9 +41,15 @@ class Rows:
     half_width_mm: Callable[[Field], Field]
 
 
+@lru_cache(maxsize=8)
+def _legendre(count: int) -> tuple[Field, Field]:
+    """Return nodes and weights on -1 to 1, which take longer to find than to use."""
+    return np.polynomial.legendre.leggauss(count)
+
+
 def _gauss(low: Field, high: Field, count: int) -> tuple[Field, Field]:
     """Return nodes and weights between ends (n,), each (n, count), with square roots at the ends smoothed."""
-    nodes, weights = np.polynomial.legendre.leggauss(count)
+    nodes, weights = _legendre(count)
     theta = 0.5 * np.pi * (nodes + 1.0)
     middle, half = 0.5 * (high + low), np.maximum(0.5 * (high - low), 0.0)
     at = middle[..., None] - half[..., None] * np.cos(theta)

@@ -23,6 +23,7 @@ from petquant.compare import ScanInput, Settings, compare
 from petquant.export.checked import checked_record
 from petquant.export.comparison import comparison_record
 from petquant.export.record import Privacy, record_of, rows_of
+from petquant.flags import CODES
 from petquant.overrides import Overrides
 from petquant.quantify import Background, quantify
 from petquant.quantities import QUANTITIES, Scope
@@ -36,6 +37,8 @@ RUN_PAGES = [
 ]
 ALL_PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OPTION_PAGES = [page for page in ALL_PAGES if page.name != "CONTRIBUTING.md"]  # it names options of others
+CODE = r"(?<![\w-])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![\w*.])"  # SOME_CODE, and no part of a file's name
+NO_CODES: set[str] = set()
 STRIPPED = ("PatientWeight", "PatientSize")
 STRIPPED_ITEMS = ("RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime")
 
@@ -73,7 +76,7 @@ def commands_of(text: str) -> Iterator[tuple[str, int]]:
 def own_data(tmp_path_factory) -> Path:
     """The reader's own data, made of phantoms under the names that CONTRIBUTING.md lists."""
     root = tmp_path_factory.mktemp("own_data")
-    fdg = catalogue.load("two_tracer_fdg")
+    fdg = catalogue.load("torso_fdg")
     mine = write_study(fdg, root / "phantom")
     shutil.copytree(mine.dicom, root / "my_study")
     shutil.copyfile(mine.lesions, root / "my_lesions.nii.gz")
@@ -99,7 +102,7 @@ def own_data(tmp_path_factory) -> Path:
 
     shutil.copytree(mine.dicom, root / "two_series/first")
     write_datasets(pet_datasets(fdg, edit=second), root / "two_series/second")
-    other = catalogue.build("two_tracer_pentixafor", root / "other")
+    other = catalogue.build("torso_pentixafor", root / "other")
     shutil.copytree(mine.dicom, root / "two_studies/fdg")
     shutil.copytree(other.dicom, root / "two_studies/pentixafor")
     iec = catalogue.build("nema_earl2", root / "iec")
@@ -125,23 +128,23 @@ def _write_nifti(datasets, path: Path) -> None:
     image = np.stack(bqml).transpose(2, 1, 0).astype(np.float32)
     nib.save(nib.Nifti1Image(image, affine), path)
     nib.save(nib.Nifti1Image(image, affine), path.with_name("bare_bqml.nii"))
-    factor = 4.2043205e-4  # g/Bq: 68 kg, 240 MBq of 18F, 3750 s
+    factor = 4.1913791e-4  # g/Bq: 82 kg, 290 MBq of 18F, 3740 s
     nib.save(nib.Nifti1Image(image * np.float32(factor), affine), path.with_name("bare_suv.nii"))
     sidecar = {
         "Modality": "PT",
         "TracerName": "FDG",
         "TracerRadionuclide": "18Fluorine",
-        "InjectedRadioactivity": 240,
+        "InjectedRadioactivity": 290,
         "InjectedRadioactivityUnits": "MBq",
         "RadionuclideHalfLife": 6586.2,
         "Units": "Bq/mL",
         "DecayCorrection": "START",
         "AttenuationCorrection": "measured,CT",
-        "DecayCorrectionFactor": [1.0095],
+        "DecayCorrectionFactor": [1.0079],
         "FrameTimesStart": [0],
-        "FrameDuration": [180],
-        "SeriesTime": "10:14:30",
-        "AcquisitionTime": "10:14:30.000000",
+        "FrameDuration": [150],
+        "SeriesTime": "09:49:20",
+        "AcquisitionTime": "09:49:20.000000",
     }
     path.with_name("my_pet.json").write_text(json.dumps(sidecar), encoding="utf-8")
 
@@ -266,6 +269,28 @@ def test_every_relative_link_leads_somewhere(page):
         there = (page.parent / path).resolve() if path else page
         assert there.exists(), target
         assert not anchor or anchor in _anchors(there), target
+
+
+def test_the_index_leads_to_every_page():
+    folder = ROOT / "docs"
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    rooms = ("tutorial", "how-to", "explanation", "reference")
+    pages = [page.relative_to(folder).as_posix() for room in rooms for page in (folder / room).glob("*.md")]
+    assert [page for page in sorted(pages) if f"]({page})" not in index] == []
+
+
+def test_the_readme_names_every_command_and_no_other(reference):
+    commands = importlib.import_module("generate").options_of_commands()
+    rows = re.findall(
+        r"^\| `petquant ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert set(rows) == {name.split()[0] for name in commands if name}
+
+
+@pytest.mark.parametrize("page", ALL_PAGES, ids=_name)
+def test_every_code_that_is_named_exists(page):
+    words = re.findall(CODE, page.read_text(encoding="utf-8"))
+    assert set(words) - set(CODES) <= NO_CODES
 
 
 def test_every_decision_is_listed():

@@ -92,7 +92,7 @@ def test_a_uniform_cylinder_is_held_to_its_tolerance(petquant_within, cylinder, 
         (["--uniform", "--standard", "earl1"], "--standard with --uniform"),
         (["--sphere-kbqml", "48.5"], "a filling without --background-kbqml, --fill-time"),
         (["--sphere-kbqml", "9", "--background-kbqml", "1", "--fill-time", "noon"], "--fill-time noon"),
-        (["--suv", "lbm"], "--suv for a phantom"),
+        (["--suv", "lbm"], "No such option: --suv"),
         (["--out", "result.txt"], "--out result.txt"),
     ],
 )

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 
+import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
@@ -24,6 +25,7 @@ DECAYS, VENDORS = (
 )
 NEWER_THAN_THE_VALIDATOR = "Unrecognized enumerated value = <CLOSEDPLANAR_XOR>"
 needs_dciodvfy = pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy is not installed")
+needs_dcm2niix = pytest.mark.skipif(shutil.which("dcm2niix") is None, reason="dcm2niix is not installed")
 needs_dcentvfy = pytest.mark.skipif(shutil.which("dcentvfy") is None, reason="dcentvfy is not installed")
 
 
@@ -73,6 +75,53 @@ def test_dcentvfy_finds_regions_beside_the_study_agreed_with_it(tmp_path):
     paths = sorted(map(str, study.root.rglob("*.dcm")))
     run = subprocess.run(["dcentvfy", *paths], capture_output=True, text=True, check=False)
     assert (run.stdout + run.stderr).strip() == ""
+
+
+GRIDS = ["tiny", "anisotropic", "non_square", "oblique", "feet_first_supine", "head_first_prone"]
+
+
+def bqml_of(study):
+    """Return the Bq/mL that the files hold, [k, j, i], from the lowest place along the normal."""
+    slices = [pydicom.dcmread(path) for path in study.pet.iterdir()]
+    row, column = np.split(np.array(slices[0].ImageOrientationPatient, float), 2)
+    slices.sort(key=lambda ds: np.dot(np.cross(row, column), np.array(ds.ImagePositionPatient, float)))
+    return np.stack([ds.pixel_array * float(ds.RescaleSlope) + float(ds.RescaleIntercept) for ds in slices])
+
+
+@needs_dcm2niix
+@pytest.mark.parametrize("vendor", ["siemens", "ge"])
+@pytest.mark.parametrize("name", GRIDS)
+def test_dcm2niix_puts_the_same_bqml_at_the_same_places(name, vendor, tmp_path):
+    study = catalogue.build(name, tmp_path / "phantom", vendor=vendor)
+    converted = tmp_path / "converted"
+    converted.mkdir()
+    command = ["dcm2niix", "-b", "n", "-z", "n", "-f", "pet", "-o", str(converted), str(study.pet)]
+    subprocess.run(command, check=True, capture_output=True)
+    (path,) = converted.iterdir()
+    image = nib.load(path)
+    ras_mm = catalogue.load(name).grid.voxel_centres_mm() * (-1.0, -1.0, 1.0)
+    at = nib.affines.apply_affine(np.linalg.inv(image.affine), ras_mm)
+    index = np.rint(at).astype(int)
+    np.testing.assert_allclose(at, index, atol=1e-3)  # of a voxel: NIfTI keeps its affine in float32
+    expected = bqml_of(study)
+    found = image.get_fdata()[tuple(np.moveaxis(index, -1, 0))]
+    np.testing.assert_allclose(found, expected, atol=2.0**-23 * expected.max())  # float32
+
+
+@pytest.mark.parametrize("name", GRIDS)
+def test_simpleitk_puts_the_same_bqml_at_the_same_places(name, tmp_path):
+    study = catalogue.build(name, tmp_path)
+    _, image = series_by_simpleitk(study.pet)
+    centres_mm = catalogue.load(name).grid.voxel_centres_mm()
+    for corner in np.ndindex(2, 2, 2):
+        place = tuple(one * (n - 1) for one, n in zip(corner, centres_mm.shape[:3], strict=True))
+        assert image.TransformIndexToPhysicalPoint(place[::-1]) == pytest.approx(centres_mm[place], abs=1e-4)
+    sitk = pytest.importorskip("SimpleITK")
+    expected = bqml_of(study)
+    # SimpleITK reads slopes into single precision
+    np.testing.assert_allclose(
+        sitk.GetArrayFromImage(image), expected, atol=2.0**-22 * np.abs(expected).max()
+    )
 
 
 def series_by_simpleitk(folder):

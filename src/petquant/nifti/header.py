@@ -85,8 +85,8 @@ class ImageKind:
 
     Attributes
     ----------
-    words
-        As messages call it.
+    words, formats
+        As messages call it, and what else it may be read from.
     scaling, no_affine, affines_apart
         Codes of an infinite scaling, of a file that does not say where it lies, and of one that says two
         things.
@@ -95,6 +95,7 @@ class ImageKind:
     """
 
     words: str
+    formats: str
     scaling: str
     scaling_error: type[PetquantError]
     no_affine: str
@@ -103,6 +104,7 @@ class ImageKind:
 
 LABELS = ImageKind(
     words="a label map",
+    formats="regions in NIfTI, NRRD, DICOM SEG or RTSTRUCT",
     scaling="ROI_LABELS_INVALID",
     scaling_error=UnreadableInput,
     no_affine="ROI_AFFINE_MISSING",
@@ -173,7 +175,7 @@ def read_header(stream: ByteStream, *, max_voxels: int = MAX_VOXELS, kind: Image
         raise UnreadableInput.of(
             "FORMAT_UNSUPPORTED",
             "not a NIfTI file",
-            expected=f"{kind.words} is .nii or .nii.gz",
+            expected=kind.formats,
             path=str(path),
         )
     size = sizes[order]

@@ -19,6 +19,7 @@ SHEAR = 0.1  # of the smallest spacing: how far rows, columns and slices may lie
 
 PET = ImageKind(
     words="a PET image",
+    formats="a PET image in NIfTI, .nii or .nii.gz",
     scaling="RESCALE_SLOPE_INVALID",
     scaling_error=Refused,
     no_affine="GEOMETRY_MISSING",
