@@ -173,7 +173,7 @@ def read_header(stream: ByteStream, *, max_voxels: int = MAX_VOXELS, kind: Image
         raise UnreadableInput.of(
             "FORMAT_UNSUPPORTED",
             "not a NIfTI file",
-            expected=f"{kind.words} is .nii or .nii.gz",
+            expected=f"{kind.words} in .nii or .nii.gz",
             path=str(path),
         )
     size = sizes[order]
