@@ -113,9 +113,10 @@ def _paired(
     """Return the pairs of two scans, or why they were not compared."""
     a, b = scans
     patient = patient_of(a, settings)
-    series = [one.quantification.study.source for one in scans]
     findings = patient_findings(
-        series[0], series[1], is_allowed=settings.ignores_patient_id or bool(a.asked.patient)
+        a.quantification.study,
+        b.quantification.study,
+        is_allowed=settings.ignores_patient_id or bool(a.asked.patient),
     )
     try:
         refused = [one for one in findings if one.code == "PATIENTS_DIFFER"]

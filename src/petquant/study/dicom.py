@@ -141,7 +141,6 @@ def source_of(series: Series) -> Source:
             patient_id=first.text(TAG["PatientID"]),
             issuer=first.text(TAG["IssuerOfPatientID"]),
             birth_date=first.text(TAG["PatientBirthDate"]),
-            sex=first.text(TAG["PatientSex"]),
             study_date=first.text(TAG["StudyDate"]),
         ),
         frame_of_reference_uid=series.frame_of_reference_uid,

@@ -21,7 +21,6 @@ class Patient:
     patient_id: str = ""
     issuer: str = ""
     birth_date: str = ""
-    sex: str = ""
     study_date: str = ""
 
 
