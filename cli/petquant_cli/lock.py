@@ -14,7 +14,8 @@ __all__ = ["run"]
 def run(
     study: Annotated[Path, typer.Argument(help="Folder or file of the study.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write to a file outside the study; by default to stdout.")
+        Path | None,
+        typer.Option("--out", "-o", help="Write to a file outside the study; by default to stdout."),
     ] = None,
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
