@@ -3,9 +3,8 @@
 import io
 
 import pytest
-from rich.console import Console
-
 from petquant_cli.screen import plain_table, print_table
+from rich.console import Console
 
 BACKGROUNDS = ("liver", "blood_pool", "spleen", "marrow", "muscle")
 
