@@ -276,8 +276,9 @@ def test_the_index_leads_to_every_page():
 
 def test_the_readme_names_every_command_and_no_other(reference):
     commands = importlib.import_module("generate").options_of_commands()
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `petquant ([a-z]+)", readme, re.MULTILINE)
+    rows = re.findall(
+        r"^\| `petquant ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
     assert set(rows) == {name.split()[0] for name in commands if name}
 
 
