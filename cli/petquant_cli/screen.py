@@ -61,7 +61,13 @@ def plain_table(title: str, columns: Sequence[tuple[str, bool]]) -> Table:
 
 
 def print_table(console: Console, table: Table) -> None:
-    """Print all of a table: where it is wider than the terminal its lines wrap, and no column is cropped."""
+    """Print all of a table: where it is wider than the terminal its lines wrap.
+
+    No column is cropped, and no number is broken in two.
+    """
+    for column in table.columns:
+        if column.justify == "right":
+            column.min_width = max(column.min_width or 0, *(len(str(cell)) for cell in column.cells), 0)
     needed = console.measure(table).minimum
     console.print(table, width=max(console.width, needed), crop=False)
 
