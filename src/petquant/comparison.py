@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from petquant.errors import Finding
-from petquant.reads.agreement import Agreement, CallAgreement
+from petquant.reads.agreement import Agreement
 from petquant.reads.concordance import Concordance
 from petquant.reads.pair import LesionPair, LesionRead
 from petquant.reads.paired import Estimand
+from petquant.reads.positivity import RuleAgreement
 from petquant.reads.registration import Registration
 
 __all__ = ["Comparison", "ScanReport", "SessionPairs", "TracerComparison"]
@@ -83,6 +84,8 @@ class TracerComparison:
         All lesions.
     concordance
         By unit: lesion, region, patient.
+    regions
+        Of patients, by anatomical region.
     estimands
         Of every metric the sensitivity table, its default first.
     holm, benjamini_hochberg
@@ -90,7 +93,7 @@ class TracerComparison:
     agreement
         One a metric.
     rule_against_reader
-        Of a and of b; None where no reader called what the rule did.
+        Of a and of b; None where no reader called a measured lesion.
     """
 
     tracers: tuple[str, str]
@@ -98,11 +101,12 @@ class TracerComparison:
     reader: str
     pairs: tuple[LesionPair, ...]
     concordance: Mapping[str, Concordance]
+    regions: Mapping[str, Concordance]
     estimands: tuple[Estimand, ...]
     holm: Mapping[str, float]
     benjamini_hochberg: Mapping[str, float]
     agreement: tuple[Agreement, ...]
-    rule_against_reader: tuple[CallAgreement | None, CallAgreement | None]
+    rule_against_reader: tuple[RuleAgreement | None, RuleAgreement | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,8 +117,8 @@ class Comparison:
     ----------
     tracers
         Names, a first.
-    positivity
-        The rule, as given.
+    positivity, rule, rule_source
+        Name of the rule, the rule in words, and where a shipped one stands.
     level
         Of the intervals.
     matches_ids, is_patient_given
@@ -131,6 +135,8 @@ class Comparison:
 
     tracers: tuple[str, ...]
     positivity: str
+    rule: str
+    rule_source: str
     level: float
     matches_ids: bool
     is_patient_given: bool

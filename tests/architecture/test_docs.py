@@ -355,6 +355,7 @@ def test_the_record_of_a_comparison_is_that_of_the_contract(own_data, reference)
         paths |= _paths(comparison_record(compare(scans, Settings(matches_ids=True))))
     objects = {"study", "series", "conversion", "inputs", "references", "summary"}
     leaves = {
+        "regions",
         "rate_a",
         "rate_b",
         "odds_ratio",

@@ -136,7 +136,7 @@ def test_the_methods_say_rule_registration_and_version(compared, two, tmp_path):
     for part in (
         "petquant 0.",
         "research use only",
-        "above 1.5 times the mean of blood_pool",
+        "SUVmax > 1.5 x mean of blood_pool",
         "one frame of",
     ):
         assert part in words
@@ -216,7 +216,9 @@ def test_a_reader_pairs_lesions_and_overrides_the_rule(compared, two, study_of, 
     assert counts(record["concordance"]["region"]) == (0, 1, 0, 0)
     assert {row["region"] for row in table(tmp_path / "out", "regions")} == {"chest", "groin"}
     # one read of each tracer: on FDG both say positive (no kappa of one category), on Pentixafor they differ
-    assert record["rule_against_reader"]["a"] == {"n": 1, "kappa": None, "ac1": 1.0}
+    assert record["rule_against_reader"]["a"] == {
+        "both": 1, "rule_only": 0, "reader_only": 0, "neither": 0, "n_unknown": 0, "kappa": None, "ac1": 1.0,
+    }  # fmt: skip
     # po 0, pe 2 x 1/2 x 1/2
     assert record["rule_against_reader"]["b"]["ac1"] == pytest.approx((0 - 0.5) / 0.5)
 
@@ -276,7 +278,7 @@ def test_every_cause_of_both_scans_is_said_at_once(petquant_within, untouched, s
     ("words", "because"),
     [
         (["--positivity", ">4*muscle"], "background muscle"),
-        (["--positivity", "above all"], "--positivity above all"),
+        (["--positivity", "above all"], "'above all' is no positivity rule"),
         (["--tracers", "FDG,Pentixafor"], "--tracers"),
         (["--workers", "0"], "--workers 0"),
     ],

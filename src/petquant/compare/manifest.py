@@ -82,8 +82,10 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def _scan(row: Mapping[str, str], folder: Path, choices: Choices) -> ScanInput:
     empty = [name for name in NEEDED if not row[name]]
-    if empty:
-        raise UsageError.of("OPTION_INVALID", f"{', '.join(empty)} is empty", expected="a value")
+    if empty and not (choices.allow_empty and empty == ["roi"]):
+        remedy = "--allow-empty, if there is no lesion on the scan" if empty == ["roi"] else ""
+        found = f"{', '.join(empty)} is empty"
+        raise UsageError.of("OPTION_INVALID", found, expected="a value", remedy=remedy)
     tracer = tracer_by_name(row["tracer"])
     given: dict[str, Any] = {name: _value(name, row[name]) for name in OVERRIDES if row.get(name)}
     overrides = Overrides(**given, tracer=None if tracer is None else tracer.name)

@@ -17,7 +17,7 @@ from petquant.errors import Finding, LimitReached, PetquantError, Refused
 from petquant.export.identity import study_key
 from petquant.export.record import codes_of
 from petquant.reads.pair import LesionPair
-from petquant.reads.pairing import own_reads, pairs_of, same_by_reader
+from petquant.reads.pairing import own_reads, pairs_of, same_by_reader, seen_negative
 from petquant.reads.registration import Registration
 
 __all__ = ["PatientJob", "PatientResult", "compare_patient", "died"]
@@ -62,7 +62,7 @@ def compare_patient(job: PatientJob) -> PatientResult:
     for place, report in enumerate(reports):
         if not report.refusals and (report.session, report.tracer) not in compared:
             read = opened[report.session, report.reader, report.tracer].read
-            reports[place] = replace(report, reads=tuple(own_reads(read, settings.rule.call).values()))
+            reports[place] = replace(report, reads=tuple(own_reads(read, settings.call).values()))
     return PatientResult(scans=tuple(reports), sessions=tuple(sessions))
 
 
@@ -138,7 +138,7 @@ def _paired(
         session=session,
         registration=registration,
         same=same,
-        call=settings.rule.call,
+        call=settings.call,
     )
     return SessionPairs(
         patient=patient,
@@ -167,13 +167,17 @@ def patient_of(scan: OpenScan, settings: Settings) -> str:
 
 
 def _unknown_reads(a: OpenScan, b: OpenScan) -> list[Finding]:
-    """Return a refusal for every lesion of a reader that neither scan has a region of."""
-    drawn = {row.lesion_id for one in (a, b) for row in one.read.reads.values()}
+    """Return a refusal for every lesion of a reader that neither scan has a region of.
+
+    One that is negative on both has none to draw.
+    """
+    drawn = set(seen_negative(a.read, b.read))
+    drawn |= {row.lesion_id for one in (a, b) for row in one.read.reads.values()}
     return [
         Finding(
             code="READ_WITHOUT_LESION",
             found=f"lesion {lesion_id} of the table of reads is no region of either scan",
-            expected="the id of a region, or x, y, z inside one",
+            expected="the id of a region, or x, y, z inside one, or visual 0 on both scans",
             path=one.asked.reads or "",
         )
         for one in (a, b)

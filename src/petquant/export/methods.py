@@ -82,13 +82,12 @@ def _units(comparison: Comparison) -> list[str]:
 
 
 def _rule(comparison: Comparison) -> str:
-    if comparison.positivity == "drawn":
-        words = "a lesion counts as positive on the scan that it was drawn on, a forced read as negative"
-    else:
-        factor, _, name = comparison.positivity.removeprefix(">").rpartition("*")
-        multiple = f"{factor} times " if factor else ""
-        words = f"SUVmax above {multiple}the mean of {name} (equality is negative)"
-    return f"Positivity: {words}; a reader's call overrides it (2 positive, 0 negative, 1 no call)."
+    source = f" ({comparison.rule_source})" if comparison.rule_source else ""
+    return (
+        f"Positivity: {comparison.rule}{source}; equality is negative. A reader's call overrides the rule "
+        "(2 positive, 0 negative, 1 no call); what a reader found negative on both and nobody drew counts, "
+        "without values."
+    )
 
 
 def _matching(comparison: Comparison) -> list[str]:
