@@ -46,6 +46,10 @@ def run(
             "(on the scan that it was drawn on).",
         ),
     ] = "drawn",
+    protocol: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Hold every scan against a shipped protocol (see info)."),
+    ] = None,
     roi_a: Annotated[
         list[Path] | None, typer.Option(help="Lesions of study A; repeatable.", rich_help_panel=TWO)
     ] = None,
@@ -133,6 +137,7 @@ def run(
     from petquant.compare import DRAWN, Settings, compare, read_cohort, rule_of
     from petquant.export.comparison_folder import FILES, KEY, write_comparison
     from petquant.export.comparison_folder import pseudonym_key as key_of
+    from petquant.reads.protocol import protocol_of
     from petquant_cli.destination import checked_format, existing, secret
     from petquant_cli.messages import MESSAGES
 
@@ -175,6 +180,7 @@ def run(
     _require_apart(out, files, [*scans, pseudonym_key, *_inputs(asked)])
     settings = Settings(
         rule=None if positivity.strip() == DRAWN else rule_of(positivity),
+        protocol=None if protocol is None else protocol_of(protocol),
         tracers=_tracers(tracers, asked),
         matches_ids=match_ids,
         ignores_patient_id=reading.ignore_patient_id,

@@ -13,6 +13,7 @@ from petquant.reads.pair import LesionPair, LesionRead
 from petquant.reads.paired import Estimand
 from petquant.reads.positivity import RuleAgreement
 from petquant.reads.registration import Registration
+from petquant.reads.verdict import Check
 
 __all__ = ["Comparison", "ScanReport", "SessionPairs", "TracerComparison"]
 
@@ -29,6 +30,8 @@ class ScanReport:
         Plain values with the evidence of its conversion, or with the codes of the refusals.
     reads
         Its lesions, when no other scan was compared with it.
+    checks
+        Of the protocol, one a rule; None when the scan was held against none.
     findings
         Caveats of a scan that was measured.
     refusals
@@ -43,6 +46,7 @@ class ScanReport:
     tracer: str
     record: Mapping[str, Any] = field(default_factory=dict)
     reads: tuple[LesionRead, ...] = ()
+    checks: tuple[Check, ...] | None = None
     findings: tuple[Finding, ...] = ()
     refusals: tuple[Finding, ...] = ()
     exit_code: int = 0
@@ -60,6 +64,8 @@ class SessionPairs:
         None were made when `refusals` say why.
     registration
         From the frame of a to that of b; None when there was none.
+    times
+        Whether the uptake times allow a comparison; None without a protocol.
     findings, refusals
         Caveats, and why the scans were not compared.
     """
@@ -70,6 +76,7 @@ class SessionPairs:
     tracers: tuple[str, str]
     pairs: tuple[LesionPair, ...] = ()
     registration: Registration | None = None
+    times: Check | None = None
     findings: tuple[Finding, ...] = ()
     refusals: tuple[Finding, ...] = ()
 
@@ -117,6 +124,8 @@ class Comparison:
     ----------
     tracers
         Names, a first.
+    protocol
+        Name of the protocol, with its version; empty without one.
     positivity, rule, rule_source
         Name of the rule, the rule in words, and where a shipped one stands.
     level
@@ -134,6 +143,7 @@ class Comparison:
     """
 
     tracers: tuple[str, ...]
+    protocol: str
     positivity: str
     rule: str
     rule_source: str

@@ -8,19 +8,34 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from petquant_cli.main import main
 from petquant_phantoms import cohorts
 
 
-def compared(folder: Path, *words: object, code: int = 0, out: str = "out") -> dict:
-    """Run the command and return its comparison.json; nothing where it was refused."""
-    arguments = ["compare", *map(str, words), "-o", str(folder / out), "--workers", "2"]
-    assert main(arguments) == code
-    path = folder / out / "comparison.json"
-    return json.loads(path.read_bytes()) if path.exists() else {}
+def run(folder: Path, *words: object, out: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the command; its tables go into a folder."""
+    command = [sys.executable, "-c", "from petquant_cli.main import main; main()", "compare"]
+    arguments = [*map(str, words), "-o", str(folder / out), "--workers", "2"]
+    return subprocess.run([*command, *arguments], capture_output=True, check=False)
+
+
+def compared(folder: Path, *words: object, out: str = "out") -> dict:
+    """Return the comparison.json of the command."""
+    done = run(folder, *words, out=out)
+    assert done.returncode == 0, done.stderr
+    return json.loads((folder / out / "comparison.json").read_bytes())
+
+
+def refused(folder: Path, *words: object) -> str:
+    """Return what the command says when it refuses and writes nothing."""
+    done = run(folder, *words, out="out")
+    assert done.returncode == 4
+    assert not (folder / "out").exists()
+    return done.stderr.decode()
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -174,18 +189,17 @@ def test_without_weight_and_dose_the_counts_and_ratios_stand(tmp_path):
     assert {row["metric"].partition("_")[0] for row in found["estimands"]} == {"tbr"}
 
 
-def test_beds_that_cannot_be_aligned_are_refused(tmp_path, capfd):
+def test_beds_that_cannot_be_aligned_are_refused(tmp_path):
     built = cohorts.build("cohort_a", tmp_path / "in", variants=["beds_not_aligned"], patients=["A09"])
-    assert compared(tmp_path, built.manifest, "--positivity", ">1.5*blood_pool", code=4) == {}
-    assert built.truth["tbr"]["error_code"] in capfd.readouterr().err
+    said = refused(tmp_path, built.manifest, "--positivity", ">1.5*blood_pool")
+    assert built.truth["tbr"]["error_code"] in said
 
 
-def test_scans_of_two_patients_are_refused(built_a, tmp_path, capfd):
+def test_scans_of_two_patients_are_refused(built_a, tmp_path):
     words = [built_a.root / "A00/pentixafor/study", built_a.root / "A01/fdg/study"]
     words += ["--roi-a", built_a.root / "A00/pentixafor/rois/lesions.nii.gz"]
     words += ["--roi-b", built_a.root / "A01/fdg/rois/lesions.nii.gz"]
-    assert compared(tmp_path, *words, code=4) == {}
-    assert "PATIENTS_DIFFER" in capfd.readouterr().err
+    assert "PATIENTS_DIFFER" in refused(tmp_path, *words)
 
 
 def test_waldenstroem_gives_the_three_tables_and_all_their_p_values(tmp_path):

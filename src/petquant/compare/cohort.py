@@ -72,6 +72,7 @@ def compare(
     ordered = [results[number] for number in range(len(jobs))]
     found = Comparison(
         tracers=tracers,
+        protocol="" if settings.protocol is None else f"{settings.protocol.name} {settings.protocol.version}",
         positivity=settings.positivity,
         rule=settings.rule_words,
         rule_source=_source(settings),

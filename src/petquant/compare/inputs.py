@@ -8,7 +8,9 @@ from typing import Final
 
 from petquant.measurement import Number
 from petquant.quantify import Background
+from petquant.reads.facts import ClinicalFacts
 from petquant.reads.positivity import Call, Rule
+from petquant.reads.protocol import Protocol
 from petquant.study import Choices
 
 __all__ = ["DRAWN", "ScanInput", "Settings"]
@@ -38,6 +40,8 @@ class ScanInput:
         Table of reads, see `petquant.reads.reader`.
     clinical
         What a clinical table says of the patient: column to text.
+    clinic
+        Of that what a protocol asks for.
     choices
         Which series, which SUV types, what is allowed.
     """
@@ -53,6 +57,7 @@ class ScanInput:
     reader: str = ""
     reads: str | None = None
     clinical: Mapping[str, str] = field(default_factory=dict)
+    clinic: ClinicalFacts = field(default_factory=ClinicalFacts)
     choices: Choices = field(default_factory=Choices)
 
 
@@ -64,6 +69,8 @@ class Settings:
     ----------
     rule
         Of positivity; None calls a lesion positive on the scan that it was drawn on.
+    protocol
+        That every scan is held against; None asks for nothing.
     tracers
         Those to compare, a first; empty takes all in the order of the scans.
     matches_ids
@@ -79,6 +86,7 @@ class Settings:
     """
 
     rule: Rule | None = None
+    protocol: Protocol | None = None
     tracers: tuple[str, ...] = ()
     matches_ids: bool = False
     ignores_patient_id: bool = False

@@ -9,6 +9,7 @@ from itertools import combinations
 
 from petquant.compare.frames import registered
 from petquant.compare.inputs import ScanInput, Settings
+from petquant.compare.protocol import noise_findings, scan_facts, times_of
 from petquant.compare.same_patient import patient_findings
 from petquant.compare.scan import OpenScan, measured_scan, withheld_of
 from petquant.comparison import ScanReport, SessionPairs
@@ -16,6 +17,7 @@ from petquant.dicom.archive import unpacked
 from petquant.errors import Finding, LimitReached, PetquantError, Refused
 from petquant.export.identity import study_key
 from petquant.export.record import codes_of
+from petquant.reads.adherence import adherence, protocol_findings
 from petquant.reads.pair import LesionPair
 from petquant.reads.pairing import own_reads, pairs_of, same_by_reader, seen_negative
 from petquant.reads.registration import Registration
@@ -56,7 +58,7 @@ def compare_patient(job: PatientJob) -> PatientResult:
                 reports.append(_refused(asked, error))
                 continue
             opened[asked.session, asked.reader, asked.tracer] = one
-            reports.append(_report(asked, one))
+            reports.append(_report(asked, one, settings))
         sessions = _sessions(job, opened)
     compared = {(one.session, tracer) for one in sessions if not one.refusals for tracer in one.tracers}
     for place, report in enumerate(reports):
@@ -131,6 +133,8 @@ def _paired(
         return SessionPairs(
             patient=patient, session=session, reader=reader, tracers=tracers, refusals=error.findings
         )
+    times = times_of(settings.protocol, a, b)
+    said = (*said, *noise_findings(a, b), *(() if times is None else protocol_findings([times])))
     pairs = pairs_of(
         a.read,
         b.read,
@@ -147,6 +151,7 @@ def _paired(
         tracers=tracers,
         pairs=pairs,
         registration=registration,
+        times=times,
         findings=(*findings, *said, *(() if registration is None else _missing(pairs))),
     )
 
@@ -186,14 +191,18 @@ def _unknown_reads(a: OpenScan, b: OpenScan) -> list[Finding]:
     ]
 
 
-def _report(asked: ScanInput, one: OpenScan) -> ScanReport:
+def _report(asked: ScanInput, one: OpenScan, settings: Settings) -> ScanReport:
+    checks = None
+    if settings.protocol is not None:
+        checks = adherence(settings.protocol, scan_facts(one.quantification), asked.clinic)
     return ScanReport(
         patient=asked.patient,
         session=asked.session,
         reader=asked.reader,
         tracer=asked.tracer,
         record=one.record,
-        findings=one.quantification.findings,
+        checks=checks,
+        findings=(*one.quantification.findings, *protocol_findings(checks or ())),
     )
 
 

@@ -17,6 +17,7 @@ from petquant.reads.agreement import Agreement
 from petquant.reads.concordance import Concordance
 from petquant.reads.paired import Estimand
 from petquant.reads.positivity import RuleAgreement
+from petquant.reads.verdict import Check
 from petquant.statistics.estimate import Estimate, Test
 from petquant.version import __version__
 
@@ -35,6 +36,7 @@ def comparison_record(comparison: Comparison, *, has_hashed_uids: bool = False) 
         "notice": NOTICE,
         **_statistics(first),
         "further": [_statistics(one) for one in further],
+        "protocol": comparison.protocol or None,
         "positivity": comparison.positivity,
         "rule": comparison.rule,
         "rule_source": comparison.rule_source or None,
@@ -222,6 +224,7 @@ def _session(one: SessionPairs) -> dict[str, Any]:
             "inverse_consistency_mm": found.inverse_consistency_mm,
             "body_dice": found.body_dice,
         },
+        "uptake_times": None if one.times is None else _check(one.times),
         "codes": [
             code
             for finding in (*one.findings, *one.refusals)
@@ -238,5 +241,16 @@ def _scan(one: ScanReport) -> dict[str, Any]:
         "reader": one.reader or None,
         "tracer": one.tracer,
         "is_refused": bool(one.refusals),
+        "protocol": None if one.checks is None else [_check(check) for check in one.checks],
         **one.record,
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "rule": check.rule,
+        "verdict": str(check.verdict),
+        "found": check.found,
+        "expected": check.expected,
+        "why": check.why,
     }

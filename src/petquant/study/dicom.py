@@ -143,6 +143,7 @@ def source_of(series: Series) -> Source:
             birth_date=first.text(TAG["PatientBirthDate"]),
             sex=first.text(TAG["PatientSex"]),
             study_date=first.text(TAG["StudyDate"]),
+            age=first.text(TAG["PatientAge"]),
         ),
         frame_of_reference_uid=series.frame_of_reference_uid,
         number=series.number,

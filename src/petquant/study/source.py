@@ -23,6 +23,7 @@ class Patient:
     birth_date: str = ""
     sex: str = ""
     study_date: str = ""
+    age: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
