@@ -42,9 +42,14 @@ def run(
         typer.Option(
             metavar="RULE",
             help="When a lesion is positive: '>NAME' or '>FACTOR*NAME' (SUVmax above the mean of the "
-            "background NAME, such as '>1.5*blood_pool'), or drawn (on the scan that it was drawn on).",
+            "background NAME, such as '>1.5*blood_pool'), the name of a shipped rule (see info), or drawn "
+            "(on the scan that it was drawn on).",
         ),
     ] = "drawn",
+    protocol: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Hold every scan against a shipped protocol (see info)."),
+    ] = None,
     roi_a: Annotated[
         list[Path] | None, typer.Option(help="Lesions of study A; repeatable.", rich_help_panel=TWO)
     ] = None,
@@ -129,9 +134,10 @@ def run(
     """Compare scans of two or more tracers: pairs, concordance, statistics."""
     from dataclasses import replace
 
-    from petquant.compare import Settings, compare, read_cohort, rule_of
+    from petquant.compare import DRAWN, Settings, compare, read_cohort, rule_of
     from petquant.export.comparison_folder import FILES, KEY, write_comparison
     from petquant.export.comparison_folder import pseudonym_key as key_of
+    from petquant.reads.protocol import protocol_of
     from petquant_cli.destination import checked_format, existing, secret
     from petquant_cli.messages import MESSAGES
 
@@ -173,7 +179,8 @@ def run(
     files = [name for name in FILES if pseudonym_key is None or name != KEY]
     _require_apart(out, files, [*scans, pseudonym_key, *_inputs(asked)])
     settings = Settings(
-        rule=rule_of(positivity),
+        rule=None if positivity.strip() == DRAWN else rule_of(positivity),
+        protocol=None if protocol is None else protocol_of(protocol),
         tracers=_tracers(tracers, asked),
         matches_ids=match_ids,
         ignores_patient_id=reading.ignore_patient_id,
@@ -211,11 +218,11 @@ def _scan(
     from petquant.errors import UsageError
     from petquant_cli.destination import background_of, existing
 
-    if not rois:
+    if not rois and not choices.allow_empty:
         raise UsageError.of("OPTION_INVALID", f"no --roi-{place}", expected="the lesions of each study")
     return ScanInput(
         study=str(existing(study)),
-        rois=tuple(str(existing(roi)) for roi in rois),
+        rois=tuple(str(existing(roi)) for roi in rois or ()),
         backgrounds=tuple(background_of(text) for text in backgrounds or ()),
         exclusions=tuple(background_of(f"exclude={text}") for text in exclusions or ()),
         labels=None if labels is None else str(existing(labels)),

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from petquant.errors import Finding
-from petquant.reads.agreement import Agreement, CallAgreement
+from petquant.reads.agreement import Agreement
 from petquant.reads.concordance import Concordance
 from petquant.reads.pair import LesionPair, LesionRead
 from petquant.reads.paired import Estimand
+from petquant.reads.positivity import RuleAgreement
 from petquant.reads.registration import Registration
+from petquant.reads.verdict import Check
 
 __all__ = ["Comparison", "ScanReport", "SessionPairs", "TracerComparison"]
 
@@ -28,6 +30,8 @@ class ScanReport:
         Plain values with the evidence of its conversion, or with the codes of the refusals.
     reads
         Its lesions, when no other scan was compared with it.
+    checks
+        Of the protocol, one a rule; None when the scan was held against none.
     findings
         Caveats of a scan that was measured.
     refusals
@@ -42,6 +46,7 @@ class ScanReport:
     tracer: str
     record: Mapping[str, Any] = field(default_factory=dict)
     reads: tuple[LesionRead, ...] = ()
+    checks: tuple[Check, ...] | None = None
     findings: tuple[Finding, ...] = ()
     refusals: tuple[Finding, ...] = ()
     exit_code: int = 0
@@ -59,6 +64,8 @@ class SessionPairs:
         None were made when `refusals` say why.
     registration
         From the frame of a to that of b; None when there was none.
+    times
+        Whether the uptake times allow a comparison; None without a protocol.
     findings, refusals
         Caveats, and why the scans were not compared.
     """
@@ -69,6 +76,7 @@ class SessionPairs:
     tracers: tuple[str, str]
     pairs: tuple[LesionPair, ...] = ()
     registration: Registration | None = None
+    times: Check | None = None
     findings: tuple[Finding, ...] = ()
     refusals: tuple[Finding, ...] = ()
 
@@ -83,6 +91,8 @@ class TracerComparison:
         All lesions.
     concordance
         By unit: lesion, region, patient.
+    regions
+        Of patients, by anatomical region.
     estimands
         Of every metric the sensitivity table, its default first.
     holm, benjamini_hochberg
@@ -90,7 +100,7 @@ class TracerComparison:
     agreement
         One a metric.
     rule_against_reader
-        Of a and of b; None where no reader called what the rule did.
+        Of a and of b; None where no reader called a measured lesion.
     """
 
     tracers: tuple[str, str]
@@ -98,11 +108,12 @@ class TracerComparison:
     reader: str
     pairs: tuple[LesionPair, ...]
     concordance: Mapping[str, Concordance]
+    regions: Mapping[str, Concordance]
     estimands: tuple[Estimand, ...]
     holm: Mapping[str, float]
     benjamini_hochberg: Mapping[str, float]
     agreement: tuple[Agreement, ...]
-    rule_against_reader: tuple[CallAgreement | None, CallAgreement | None]
+    rule_against_reader: tuple[RuleAgreement | None, RuleAgreement | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,8 +124,10 @@ class Comparison:
     ----------
     tracers
         Names, a first.
-    positivity
-        The rule, as given.
+    protocol
+        Name of the protocol, with its version; empty without one.
+    positivity, rule, rule_source
+        Name of the rule, the rule in words, and where a shipped one stands.
     level
         Of the intervals.
     matches_ids, is_patient_given
@@ -130,7 +143,10 @@ class Comparison:
     """
 
     tracers: tuple[str, ...]
+    protocol: str
     positivity: str
+    rule: str
+    rule_source: str
     level: float
     matches_ids: bool
     is_patient_given: bool

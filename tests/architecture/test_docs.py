@@ -368,14 +368,22 @@ def test_the_record_of_a_check_is_that_of_the_contract(own_data, reference):
     assert set(record["series"][0]) == inside
 
 
-def test_the_record_of_a_comparison_is_that_of_the_contract(own_data, reference):
+def test_the_record_of_a_comparison_is_that_of_the_contract(own_data, reference, tmp_path):
     contract = importlib.import_module("json_contract")
     lesions, studies = str(own_data / "my_lesions.nii.gz"), own_data / "two_studies"
     liver = (Background(name="liver", path=str(own_data / "my_liver.nii.gz")),)
+    places = tmp_path / "places.json"
+    places.write_text('{"1": {"name": "node", "region": "chest"}}')
     paths: set[str] = set()
     for other in ("fdg", "pentixafor"):  # one has a registration, the other values that differ
         scans = [
-            ScanInput(study=str(studies / study), rois=(lesions,), backgrounds=liver, tracer=letter)
+            ScanInput(
+                study=str(studies / study),
+                rois=(lesions,),
+                backgrounds=liver,
+                labels=str(places),
+                tracer=letter,
+            )
             for letter, study in (("a", "fdg"), ("b", other))
         ]
         paths |= _paths(comparison_record(compare(scans, Settings(matches_ids=True))))
@@ -397,6 +405,7 @@ def test_the_record_of_a_comparison_is_that_of_the_contract(own_data, reference)
         if path != "sessions[].registration"  # null without one
     }
     found = {re.sub(r"^concordance\.[a-z]+", "concordance.UNIT", path) for path in found}
+    found = {re.sub(r"^regions\..*", "regions", path) for path in found}
     assert found == {key for key, _, _ in contract.COMPARISON_RECORD}
 
 

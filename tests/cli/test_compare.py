@@ -136,7 +136,7 @@ def test_the_methods_say_rule_registration_and_version(compared, two, tmp_path):
     for part in (
         "petquant 0.",
         "research use only",
-        "above 1.5 times the mean of blood_pool",
+        "SUVmax > 1.5 x mean of blood_pool",
         "one frame of",
     ):
         assert part in words
@@ -159,6 +159,56 @@ def test_a_factor_changes_the_calls(compared, two):
     record = compared(*two.words("--positivity", ">7*blood_pool"))
     assert counts(record["concordance"]["lesion"]) == (0, 1, 0, 2)
     assert record["positivity"] == ">7*blood_pool"
+
+
+def test_a_shipped_rule_goes_by_its_name_and_says_where_it_stands(compared, two, tmp_path):
+    record = compared(*two.words("--positivity", "blood_pool"))
+    assert counts(record["concordance"]["lesion"]) == (1, 1, 1, 0)
+    assert (record["positivity"], record["rule"]) == ("blood_pool", "SUVmax > 1 x mean of blood_pool")
+    assert record["rule_source"]
+    assert record["rule_source"] in (tmp_path / "out/methods.txt").read_text()
+    why = {row["why"] for row in table(tmp_path / "out", "lesions") if row["tracer"] == "[18F]FDG"}
+    assert any(word.startswith("blood_pool x ") and word.endswith(", not above 1") for word in why)
+
+
+def test_a_scan_without_a_lesion_is_accepted_when_the_user_says_so(petquant_within, compared, two, tmp_path):
+    words = two.words(*RULE)
+    at = words.index("--roi-b")
+    words = [*words[:at], *words[at + 2 :]]
+    assert petquant_within("compare", *words, "-o", "out").code == 2
+    record = compared(*words, "--allow-empty")
+    assert counts(record["concordance"]["lesion"]) == (1, 1, 0, 0)  # both of FDG, measured on Pentixafor
+
+
+def test_a_lesion_that_a_reader_denies_on_both_scans_and_nobody_drew_is_counted(compared, two, tmp_path):
+    (tmp_path / "reads.csv").write_text(
+        "lesion_id,tracer,visual,region\ngroin,FDG,0,groin\ngroin,Pentixafor,0,groin\n1,FDG,2,chest\n"
+    )
+    record = compared(*two.words(*RULE, "--reads", "reads.csv"))
+    assert counts(record["concordance"]["lesion"]) == (1, 1, 1, 1)
+    assert {name: counts(found) for name, found in record["regions"].items()} == {
+        "chest": (1, 0, 0, 0),
+        "groin": (0, 0, 0, 1),
+    }
+    (row,) = (row for row in table(tmp_path / "out", "pairs") if row["region"] == "groin")
+    assert (row["state"], row["suv_max_a"], row["suv_max_b"]) == ("neither", "", "")
+    rows = table(tmp_path / "out", "concordance")
+    assert {row["region"]: row["neither"] for row in rows if row["region"]} == {"chest": "0", "groin": "1"}
+
+
+def test_a_protocol_flags_what_fails_and_knows_what_it_does_not_know(compared, two):
+    record = compared(*two.words(*RULE, "--protocol", "pentixafor"))
+    assert record["protocol"] == "pentixafor 1"
+    verdicts = [{one["rule"]: one["verdict"] for one in scan["protocol"]} for scan in record["scans"]]
+    for scan, found in zip(record["scans"], verdicts, strict=True):
+        assert (found["tracer"], found["coverage"]) == ("PASS", "FAIL")  # 10 slices of 4 mm
+        assert "PROTOCOL_NOT_MET" not in scan["conversion"]["flags"]
+    # both are scanned an hour after injection, which is inside 55 to 75 and 30 to 60 min
+    assert [found["uptake_window"] for found in verdicts] == ["PASS", "PASS"]
+    assert record["sessions"][0]["uptake_times"]["verdict"] == "PASS"
+    assert verdicts[0]["glucose"] == "UNKNOWN"
+    assert "glucose" not in verdicts[1]
+    assert compared(*two.words(*RULE))["protocol"] is None
 
 
 def test_the_table_names_forced_values_and_the_default(petquant_within, two):
@@ -216,7 +266,9 @@ def test_a_reader_pairs_lesions_and_overrides_the_rule(compared, two, study_of, 
     assert counts(record["concordance"]["region"]) == (0, 1, 0, 0)
     assert {row["region"] for row in table(tmp_path / "out", "regions")} == {"chest", "groin"}
     # one read of each tracer: on FDG both say positive (no kappa of one category), on Pentixafor they differ
-    assert record["rule_against_reader"]["a"] == {"n": 1, "kappa": None, "ac1": 1.0}
+    assert record["rule_against_reader"]["a"] == {
+        "both": 1, "rule_only": 0, "reader_only": 0, "neither": 0, "n_unknown": 0, "kappa": None, "ac1": 1.0,
+    }  # fmt: skip
     # po 0, pe 2 x 1/2 x 1/2
     assert record["rule_against_reader"]["b"]["ac1"] == pytest.approx((0 - 0.5) / 0.5)
 
@@ -276,8 +328,9 @@ def test_every_cause_of_both_scans_is_said_at_once(petquant_within, untouched, s
     ("words", "because"),
     [
         (["--positivity", ">4*muscle"], "background muscle"),
-        (["--positivity", "above all"], "--positivity above all"),
+        (["--positivity", "above all"], "'above all' is no positivity rule"),
         (["--tracers", "FDG,Pentixafor"], "--tracers"),
+        (["--protocol", "nobody"], "no protocol 'nobody'"),
         (["--workers", "0"], "--workers 0"),
     ],
 )
@@ -464,6 +517,21 @@ def test_a_scan_of_another_tracer_than_the_manifest_says_is_refused(petquant_wit
     assert "TRACER_UNEXPECTED: P1 PSMA-11" in result.err
     rows = {row["patient"]: row for row in table(tmp_path / "out", "patients")}
     assert rows["P1"]["reasons"] == "TRACER_UNEXPECTED"
+
+
+def test_the_glucose_of_the_clinical_table_decides_for_fdg_alone(compared, cohort, tmp_path):
+    manifest = cohort()
+    (tmp_path / "clinical.csv").write_text("patient,glucose_mg_dl\nP1,200\nP2,200.1\n")
+    rows = manifest.read_text().splitlines()
+    manifest.write_text("\n".join([f"{rows[0]},clinical", *(f"{row},clinical.csv" for row in rows[1:])]))
+    record = compared(manifest, *RULE, "--protocol", "pentixafor")
+    found = {
+        (scan["patient"], scan["tracer"]): one["verdict"]
+        for scan in record["scans"]
+        for one in scan["protocol"]
+        if one["rule"] == "glucose"
+    }
+    assert found == {("P1", "FDG"): "PASS", ("P2", "FDG"): "FAIL", ("P3", "FDG"): "UNKNOWN"}
 
 
 def test_clinical_columns_stand_beside_the_patients(compared, cohort, tmp_path):

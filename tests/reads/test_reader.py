@@ -27,9 +27,9 @@ def table(tmp_path):
     return write
 
 
-def test_visual_calls_are_negative_none_and_positive(table):
+def test_visual_calls_are_numbers_or_nothing(table):
     rows = read_reads(table("lesion_id,visual\n1,0\n2,1\n3,2\n4,\n"))
-    assert [row.is_positive for row in rows] == [False, None, True, None]
+    assert [row.visual for row in rows] == [0, 1, 2, None]
     assert [row.visual for row in rows] == [0, 1, 2, None]
 
 

@@ -150,6 +150,7 @@ def test_a_stored_step_is_a_uniform_error():
         (0.2, 0.3, False),
         (0.0, 0.1, True),
         (0.0, 0.0, False),
+        (1e-16, 4e-4, False),  # two phantoms without noise, each rounded to 16 bits
     ],
 )
 def test_noise_differs_by_more_than_a_factor_of_one_and_a_half(a, b, differs):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from petquant.compare.cohort import compare
-from petquant.compare.inputs import ScanInput, Settings
+from petquant.compare.inputs import DRAWN, ScanInput, Settings
 from petquant.compare.manifest import read_cohort
-from petquant.compare.rule import Rule, rule_of
+from petquant.reads.positivity import Rule, rule_of
 
-__all__ = ["Rule", "ScanInput", "Settings", "compare", "read_cohort", "rule_of"]
+__all__ = ["DRAWN", "Rule", "ScanInput", "Settings", "compare", "read_cohort", "rule_of"]

@@ -13,10 +13,11 @@ from petquant.compare.inputs import ScanInput, Settings
 from petquant.compare.patient import PatientJob, PatientResult, compare_patient, died
 from petquant.comparison import Comparison, SessionPairs, TracerComparison
 from petquant.errors import Finding, LimitReached, PetquantError, Refused, UnreadableInput, UsageError
-from petquant.reads.agreement import agreement, rule_against_reader
-from petquant.reads.concordance import concordance
+from petquant.reads.agreement import agreement
+from petquant.reads.concordance import concordance, concordance_by_region
 from petquant.reads.pair import LesionPair
 from petquant.reads.paired import estimands, paired_values
+from petquant.reads.positivity import rule_against_reader
 from petquant.statistics.multiplicity import benjamini_hochberg, holm
 
 __all__ = ["compare"]
@@ -71,7 +72,10 @@ def compare(
     ordered = [results[number] for number in range(len(jobs))]
     found = Comparison(
         tracers=tracers,
-        positivity=settings.rule.text,
+        protocol="" if settings.protocol is None else f"{settings.protocol.name} {settings.protocol.version}",
+        positivity=settings.positivity,
+        rule=settings.rule_words,
+        rule_source=_source(settings),
         level=settings.level,
         matches_ids=settings.matches_ids,
         is_patient_given=is_patient_given,
@@ -88,13 +92,13 @@ def compare(
 
 def _require_references(scans: Sequence[ScanInput], settings: Settings) -> None:
     """Raise when the rule names a background that a scan does not have."""
-    name = settings.rule.reference
-    if not name:
+    if settings.rule is None:
         return
+    name = settings.rule.reference
     findings = [
         Finding(
             code="OPTION_INVALID",
-            found=f"the rule {settings.rule.text} needs a background {name}, which the scan "
+            found=f"the rule {settings.rule.name} needs a background {name}, which the scan "
             f"{' '.join(part for part in (scan.patient, scan.session, scan.tracer) if part)} does not have",
             expected=f"one of {', '.join(one.name for one in scan.backgrounds) or 'none'}",
             where="--positivity",
@@ -104,6 +108,14 @@ def _require_references(scans: Sequence[ScanInput], settings: Settings) -> None:
     ]
     if findings:
         raise UsageError.because(*findings)
+
+
+def _source(settings: Settings) -> str:
+    """Return where a shipped rule stands; an expression stands nowhere."""
+    rule = settings.rule
+    if rule is None or not rule.citation:
+        return ""
+    return rule.citation if rule.is_verified else f"{rule.citation} (not verified at its source)"
 
 
 def _require_something(found: Comparison) -> None:
@@ -156,13 +168,14 @@ def _comparisons(found: Comparison) -> Iterator[TracerComparison]:
         of_both = [one for one in found.sessions if one.tracers == tracers and not one.refusals]
         for session, reader in dict.fromkeys((one.session, one.reader) for one in of_both):
             own = [one for one in of_both if (one.session, one.reader) == (session, reader)]
-            yield _statistics(tracers, session, reader, own, found.level)
+            yield _statistics(tracers, session, reader, own, found)
 
 
 def _statistics(
-    tracers: tuple[str, str], session: str, reader: str, sessions: Sequence[SessionPairs], level: float
+    tracers: tuple[str, str], session: str, reader: str, sessions: Sequence[SessionPairs], found: Comparison
 ) -> TracerComparison:
     pairs = tuple(pair for one in sessions for pair in one.pairs)
+    level = found.level
     metrics = _metrics(pairs)
     tables = {metric: estimands(pairs, metric, level=level) for metric in metrics}
     defaults = {
@@ -180,13 +193,14 @@ def _statistics(
         concordance=concordance(
             pairs, without_lesions=[one.patient for one in sessions if not one.pairs], level=level
         ),
+        regions=concordance_by_region(pairs, level=level),
         estimands=tuple(row for rows in tables.values() for row in rows),
         holm=dict(zip(defaults, holm(p).tolist(), strict=True)) if p else {},
         benjamini_hochberg=dict(zip(defaults, benjamini_hochberg(p).tolist(), strict=True)) if p else {},
         agreement=tuple(agreement(pairs, metric, level=level) for metric in metrics),
         rule_against_reader=(
-            rule_against_reader([pair.a for pair in pairs]),
-            rule_against_reader([pair.b for pair in pairs]),
+            rule_against_reader((pair.a for pair in pairs), rule=found.rule),
+            rule_against_reader((pair.b for pair in pairs), rule=found.rule),
         ),
     )
 

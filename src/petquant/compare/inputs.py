@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
-from petquant.compare.rule import Rule
+from petquant.measurement import Number
 from petquant.quantify import Background
+from petquant.reads.facts import ClinicalFacts
+from petquant.reads.positivity import Call, Rule
+from petquant.reads.protocol import Protocol
 from petquant.study import Choices
 
-__all__ = ["ScanInput", "Settings"]
+__all__ = ["DRAWN", "ScanInput", "Settings"]
+
+DRAWN: Final = "drawn"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +40,8 @@ class ScanInput:
         Table of reads, see `petquant.reads.reader`.
     clinical
         What a clinical table says of the patient: column to text.
+    clinic
+        Of that what a protocol asks for.
     choices
         Which series, which SUV types, what is allowed.
     """
@@ -49,6 +57,7 @@ class ScanInput:
     reader: str = ""
     reads: str | None = None
     clinical: Mapping[str, str] = field(default_factory=dict)
+    clinic: ClinicalFacts = field(default_factory=ClinicalFacts)
     choices: Choices = field(default_factory=Choices)
 
 
@@ -59,7 +68,9 @@ class Settings:
     Parameters
     ----------
     rule
-        Of positivity.
+        Of positivity; None calls a lesion positive on the scan that it was drawn on.
+    protocol
+        That every scan is held against; None asks for nothing.
     tracers
         Those to compare, a first; empty takes all in the order of the scans.
     matches_ids
@@ -74,10 +85,29 @@ class Settings:
         Of intervals.
     """
 
-    rule: Rule = field(default_factory=lambda: Rule(text="drawn"))
+    rule: Rule | None = None
+    protocol: Protocol | None = None
     tracers: tuple[str, ...] = ()
     matches_ids: bool = False
     ignores_patient_id: bool = False
     key: bytes | None = None
     has_hashed_uids: bool = False
     level: float = 0.95
+
+    @property
+    def positivity(self) -> str:
+        """The name of the rule."""
+        return DRAWN if self.rule is None else self.rule.name
+
+    @property
+    def rule_words(self) -> str:
+        """The rule with its value, factor and reference."""
+        words = "positive on the scan that it was drawn on, negative where it is a forced read"
+        return words if self.rule is None else self.rule.words
+
+    def call(self, values: Mapping[str, Number], is_forced: bool) -> Call:  # noqa: FBT001 - petquant.reads.pairing.Caller
+        """Return what the rule makes of a read; it looks at ratios, which exist without SUV too."""
+        if self.rule is not None:
+            return self.rule.call(values, {})
+        why = "drawn on the other scan" if is_forced else "drawn on this scan"
+        return Call(is_positive=not is_forced, by="rule", rule=self.rule_words, why=why)

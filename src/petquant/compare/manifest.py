@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
 
 from petquant.compare.inputs import ScanInput
-from petquant.errors import Finding, PetquantError, UnreadableInput, UsageError
+from petquant.errors import PetquantError, UnreadableInput, UsageError
 from petquant.overrides import Overrides
 from petquant.quantify import Background
+from petquant.reads.clinical import read_clinical
+from petquant.reads.facts import ClinicalFacts
 from petquant.study import Choices
 from petquant.tracers import tracer_by_name
 
@@ -82,12 +84,14 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def _scan(row: Mapping[str, str], folder: Path, choices: Choices) -> ScanInput:
     empty = [name for name in NEEDED if not row[name]]
-    if empty:
-        raise UsageError.of("OPTION_INVALID", f"{', '.join(empty)} is empty", expected="a value")
+    if empty and not (choices.allow_empty and empty == ["roi"]):
+        remedy = "--allow-empty, if there is no lesion on the scan" if empty == ["roi"] else ""
+        found = f"{', '.join(empty)} is empty"
+        raise UsageError.of("OPTION_INVALID", found, expected="a value", remedy=remedy)
     tracer = tracer_by_name(row["tracer"])
     given: dict[str, Any] = {name: _value(name, row[name]) for name in OVERRIDES if row.get(name)}
     overrides = Overrides(**given, tracer=None if tracer is None else tracer.name)
-    clinical = row.get("clinical", "")
+    clinical, clinic = _clinical(folder, row)
     return ScanInput(
         patient=row["patient"],
         tracer=row["tracer"],
@@ -99,7 +103,8 @@ def _scan(row: Mapping[str, str], folder: Path, choices: Choices) -> ScanInput:
         reader=row.get("reader", ""),
         reads=_path(folder, row["reads"]) if row.get("reads") else None,
         labels=_path(folder, row["labels"]) if row.get("labels") else None,
-        clinical=_clinical(Path(_path(folder, clinical)), row["patient"]) if clinical else {},
+        clinical=clinical,
+        clinic=clinic,
         choices=replace(choices, overrides=overrides, series=row.get("series") or choices.series),
     )
 
@@ -143,21 +148,23 @@ def _value(name: str, text: str) -> Any:
         return text
 
 
-def _clinical(path: Path, patient: str) -> dict[str, str]:
-    """Return the row of a patient in a clinical table, without its column patient."""
+def _clinical(folder: Path, row: Mapping[str, str]) -> tuple[dict[str, str], ClinicalFacts]:
+    """Return what the clinical table of a row says of its patient and session: as text, and as facts."""
+    if not row.get("clinical"):
+        return {}, ClinicalFacts()
+    path, patient, session = Path(_path(folder, row["clinical"])), row["patient"], row.get("session", "")
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(), strict=True))
-    except (OSError, ValueError, csv.Error) as error:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
         raise _invalid(path, str(error)) from error
-    own = [row for row in rows if (row.get("patient") or "").strip() == patient]
-    if len(own) > 1 or (rows and "patient" not in rows[0]):
-        found = Finding(
-            code="OPTION_INVALID",
-            found=f"{path.name}: no column patient, or two rows of patient {patient}",
-            expected="one row a patient",
-        )
-        raise UsageError.because(found)
-    return {str(name): value or "" for row in own for name, value in row.items() if name != "patient"}
+    facts = read_clinical(text, where=path.name).of(patient, session)
+    lines = [
+        {(name or "").strip(): (value or "").strip() for name, value in line.items()}
+        for line in csv.DictReader(text.splitlines())
+    ]
+    of_patient = {line.get("session", ""): line for line in lines if line.get("patient") == patient}
+    own = of_patient.get(session) or of_patient.get("", {})
+    return {name: value for name, value in own.items() if name not in {"", "patient", "session"}}, facts
 
 
 def _invalid(path: Path, found: str) -> PetquantError:

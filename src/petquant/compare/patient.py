@@ -9,6 +9,7 @@ from itertools import combinations
 
 from petquant.compare.frames import registered
 from petquant.compare.inputs import ScanInput, Settings
+from petquant.compare.protocol import noise_findings, scan_facts, times_of
 from petquant.compare.same_patient import patient_findings
 from petquant.compare.scan import OpenScan, measured_scan, withheld_of
 from petquant.comparison import ScanReport, SessionPairs
@@ -16,8 +17,9 @@ from petquant.dicom.archive import unpacked
 from petquant.errors import Finding, LimitReached, PetquantError, Refused
 from petquant.export.identity import study_key
 from petquant.export.record import codes_of
+from petquant.reads.adherence import adherence, protocol_findings
 from petquant.reads.pair import LesionPair
-from petquant.reads.pairing import own_reads, pairs_of, same_by_reader
+from petquant.reads.pairing import own_reads, pairs_of, same_by_reader, seen_negative
 from petquant.reads.registration import Registration
 
 __all__ = ["PatientJob", "PatientResult", "compare_patient", "died"]
@@ -56,13 +58,13 @@ def compare_patient(job: PatientJob) -> PatientResult:
                 reports.append(_refused(asked, error))
                 continue
             opened[asked.session, asked.reader, asked.tracer] = one
-            reports.append(_report(asked, one))
+            reports.append(_report(asked, one, settings))
         sessions = _sessions(job, opened)
     compared = {(one.session, tracer) for one in sessions if not one.refusals for tracer in one.tracers}
     for place, report in enumerate(reports):
         if not report.refusals and (report.session, report.tracer) not in compared:
             read = opened[report.session, report.reader, report.tracer].read
-            reports[place] = replace(report, reads=tuple(own_reads(read, settings.rule.call).values()))
+            reports[place] = replace(report, reads=tuple(own_reads(read, settings.call).values()))
     return PatientResult(scans=tuple(reports), sessions=tuple(sessions))
 
 
@@ -132,6 +134,8 @@ def _paired(
         return SessionPairs(
             patient=patient, session=session, reader=reader, tracers=tracers, refusals=error.findings
         )
+    times = times_of(settings.protocol, a, b)
+    said = (*said, *noise_findings(a, b), *(() if times is None else protocol_findings([times])))
     pairs = pairs_of(
         a.read,
         b.read,
@@ -139,7 +143,7 @@ def _paired(
         session=session,
         registration=registration,
         same=same,
-        call=settings.rule.call,
+        call=settings.call,
     )
     return SessionPairs(
         patient=patient,
@@ -148,6 +152,7 @@ def _paired(
         tracers=tracers,
         pairs=pairs,
         registration=registration,
+        times=times,
         findings=(*findings, *said, *(() if registration is None else _missing(pairs))),
     )
 
@@ -168,13 +173,17 @@ def patient_of(scan: OpenScan, settings: Settings) -> str:
 
 
 def _unknown_reads(a: OpenScan, b: OpenScan) -> list[Finding]:
-    """Return a refusal for every lesion of a reader that neither scan has a region of."""
-    drawn = {row.lesion_id for one in (a, b) for row in one.read.reads.values()}
+    """Return a refusal for every lesion of a reader that neither scan has a region of.
+
+    One that is negative on both has none to draw.
+    """
+    drawn = set(seen_negative(a.read, b.read))
+    drawn |= {row.lesion_id for one in (a, b) for row in one.read.reads.values()}
     return [
         Finding(
             code="READ_WITHOUT_LESION",
             found=f"lesion {lesion_id} of the table of reads is no region of either scan",
-            expected="the id of a region, or x, y, z inside one",
+            expected="the id of a region, or x, y, z inside one, or visual 0 on both scans",
             path=one.asked.reads or "",
         )
         for one in (a, b)
@@ -183,14 +192,18 @@ def _unknown_reads(a: OpenScan, b: OpenScan) -> list[Finding]:
     ]
 
 
-def _report(asked: ScanInput, one: OpenScan) -> ScanReport:
+def _report(asked: ScanInput, one: OpenScan, settings: Settings) -> ScanReport:
+    checks = None
+    if settings.protocol is not None:
+        checks = adherence(settings.protocol, scan_facts(one.quantification), asked.clinic)
     return ScanReport(
         patient=asked.patient,
         session=asked.session,
         reader=asked.reader,
         tracer=asked.tracer,
         record=one.record,
-        findings=one.quantification.findings,
+        checks=checks,
+        findings=(*one.quantification.findings, *protocol_findings(checks or ())),
     )
 
 

@@ -16,6 +16,8 @@ from petquant.export.withheld import Withheld
 from petquant.reads.agreement import Agreement
 from petquant.reads.concordance import Concordance
 from petquant.reads.paired import Estimand
+from petquant.reads.positivity import RuleAgreement
+from petquant.reads.verdict import Check
 from petquant.statistics.estimate import Estimate, Test
 from petquant.version import __version__
 
@@ -34,7 +36,10 @@ def comparison_record(comparison: Comparison, *, has_hashed_uids: bool = False) 
         "notice": NOTICE,
         **_statistics(first),
         "further": [_statistics(one) for one in further],
+        "protocol": comparison.protocol or None,
         "positivity": comparison.positivity,
+        "rule": comparison.rule,
+        "rule_source": comparison.rule_source or None,
         "level": comparison.level,
         "matches_ids": comparison.matches_ids,
         "sessions": [_session(one) for one in comparison.sessions],
@@ -78,10 +83,11 @@ def _statistics(one: TracerComparison) -> dict[str, Any]:
         "n_lesions": len(one.pairs),
         "headline": None if top is None else top.metric,
         "concordance": {unit: _concordance(found) for unit, found in one.concordance.items()},
+        "regions": {region: _concordance(found) for region, found in one.regions.items()},
         "estimands": [_estimand(row, one) for row in one.estimands],
         "agreement": [_agreement(found) for found in one.agreement],
         "rule_against_reader": {
-            letter: None if found is None else {"n": found.n, "kappa": found.kappa, "ac1": found.ac1}
+            letter: None if found is None else _against_reader(found)
             for letter, found in zip("ab", one.rule_against_reader, strict=True)
         },
     }
@@ -112,6 +118,18 @@ def _concordance(found: Concordance) -> dict[str, Any]:
     }
 
 
+def _against_reader(found: RuleAgreement) -> dict[str, Any]:
+    return {
+        "both": found.both,
+        "rule_only": found.rule_only,
+        "reader_only": found.reader_only,
+        "neither": found.neither,
+        "n_unknown": found.n_unknown,
+        "kappa": found.kappa,
+        "ac1": found.ac1,
+    }
+
+
 def _estimand(row: Estimand, one: TracerComparison) -> dict[str, Any]:
     estimate = row.estimate
     return {
@@ -127,6 +145,8 @@ def _estimand(row: Estimand, one: TracerComparison) -> dict[str, Any]:
         "n_forced": row.n_forced,
         "mean_a": row.mean_a,
         "mean_b": row.mean_b,
+        "sd_a": row.sd_a,
+        "sd_b": row.sd_b,
         "estimate": None if estimate is None else _finite(estimate.value),
         "ci": _ends(estimate),
         "ci_method": None if estimate is None else estimate.method,
@@ -204,6 +224,7 @@ def _session(one: SessionPairs) -> dict[str, Any]:
             "inverse_consistency_mm": found.inverse_consistency_mm,
             "body_dice": found.body_dice,
         },
+        "uptake_times": None if one.times is None else _check(one.times),
         "codes": [
             code
             for finding in (*one.findings, *one.refusals)
@@ -220,5 +241,16 @@ def _scan(one: ScanReport) -> dict[str, Any]:
         "reader": one.reader or None,
         "tracer": one.tracer,
         "is_refused": bool(one.refusals),
+        "protocol": None if one.checks is None else [_check(check) for check in one.checks],
         **one.record,
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "rule": check.rule,
+        "verdict": str(check.verdict),
+        "found": check.found,
+        "expected": check.expected,
+        "why": check.why,
     }

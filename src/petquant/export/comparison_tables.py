@@ -63,6 +63,7 @@ def _lesions(one: SessionPairs) -> Iterator[Row]:
                 "forced": read.is_forced,
                 "positive": read.is_positive,
                 "by_reader": read.is_by_reader,
+                "why": read.why,
                 "matched_id": other.lesion_id if other is not None and is_matched else None,
                 "matched_by": pair.matched_by,
                 **read.values,
@@ -83,6 +84,7 @@ def _alone(scan: ScanReport) -> Iterator[Row]:
             "forced": False,
             "positive": read.is_positive,
             "by_reader": read.is_by_reader,
+            "why": read.why,
             **read.values,
             "flags": " ".join(read.flags),
         }
@@ -201,11 +203,13 @@ def _patients(comparison: Comparison) -> list[Row]:
 
 
 def _concordance(one: TracerComparison) -> Iterator[Row]:
-    for unit, found in one.concordance.items():
+    by_region = [("patient", region, found) for region, found in one.regions.items()]
+    for unit, region, found in (*((unit, "", found) for unit, found in one.concordance.items()), *by_region):
         tango, a, b = found.tango, found.rate_a, found.rate_b
         yield {
             **_head(one),
             "unit": unit,
+            "region": region,
             "both": found.both,
             "a_only": found.a_only,
             "b_only": found.b_only,

@@ -10,6 +10,7 @@ from petquant.reads.carried import MOST_OUTSIDE
 from petquant.reads.matching import NEAR_MM
 from petquant.reads.paired import FEWEST
 from petquant.reads.registration import LEAST_DICE, MOST_INCONSISTENT_MM
+from petquant.reads.verdict import Verdict
 from petquant.statistics.sign_flip import DRAWS, EXACT_CLUSTERS, SEED
 from petquant.version import __version__
 
@@ -58,6 +59,7 @@ def methods_text(comparison: Comparison) -> str:
         f"Tracer a is {a}, tracer b is {b}; differences are a - b, ratios a/b.",
         *_units(comparison),
         _rule(comparison),
+        *_protocol(comparison),
         *_matching(comparison),
         FORCED,
         DEFAULT,
@@ -82,13 +84,22 @@ def _units(comparison: Comparison) -> list[str]:
 
 
 def _rule(comparison: Comparison) -> str:
-    if comparison.positivity == "drawn":
-        words = "a lesion counts as positive on the scan that it was drawn on, a forced read as negative"
-    else:
-        factor, _, name = comparison.positivity.removeprefix(">").rpartition("*")
-        multiple = f"{factor} times " if factor else ""
-        words = f"SUVmax above {multiple}the mean of {name} (equality is negative)"
-    return f"Positivity: {words}; a reader's call overrides it (2 positive, 0 negative, 1 no call)."
+    source = f" ({comparison.rule_source})" if comparison.rule_source else ""
+    return (
+        f"Positivity: {comparison.rule}{source}; equality is negative. A reader's call overrides the rule "
+        "(2 positive, 0 negative, 1 no call); what a reader found negative on both and nobody drew counts, "
+        "without values."
+    )
+
+
+def _protocol(comparison: Comparison) -> list[str]:
+    """Return how many rules of the protocol hold, fail and are not known, over all scans."""
+    if not comparison.protocol:
+        return []
+    verdicts = [str(check.verdict) for scan in comparison.scans for check in scan.checks or ()]
+    counts = ", ".join(f"{verdicts.count(one)} {one}" for one in Verdict)
+    held = f"Scans were held against the protocol {comparison.protocol}: {counts}."
+    return [f"{held} A rule that fails flags and stops nothing."]
 
 
 def _matching(comparison: Comparison) -> list[str]:

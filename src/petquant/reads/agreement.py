@@ -1,4 +1,4 @@
-"""Agreement: of two tracers on the values of the same lesions, of rule and reader on the same calls."""
+"""Agreement of two tracers on the values of the same lesions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from petquant.reads.pair import LesionPair, LesionRead
+from petquant.reads.pair import LesionPair
 from petquant.reads.paired import paired_values
 from petquant.statistics.agreement import (
     BlandAltman,
@@ -15,10 +15,9 @@ from petquant.statistics.agreement import (
     concordance_correlation,
     intraclass_correlation,
 )
-from petquant.statistics.calls import cohen_kappa, gwet_ac1
 from petquant.statistics.estimate import Estimate, Test
 
-__all__ = ["Agreement", "CallAgreement", "agreement", "rule_against_reader"]
+__all__ = ["Agreement", "agreement"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,33 +47,6 @@ class Agreement:
     ccc: Estimate | None
     icc: dict[str, Estimate]
     spearman: Test | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallAgreement:
-    """How far rule and reader call the same reads alike; None where it is not defined."""
-
-    n: int
-    kappa: float | None
-    ac1: float | None
-
-
-def rule_against_reader(reads: Sequence[LesionRead | None]) -> CallAgreement | None:
-    """Return Cohen's kappa and Gwet's AC1 of rule and reader; None without a read that both called."""
-    both = [
-        (read.by_rule, read.is_positive)
-        for read in reads
-        if read is not None and read.is_by_reader and None not in {read.by_rule, read.is_positive}
-    ]
-    if not both:
-        return None
-    rule, reader = ([bool(calls[place]) for calls in both] for place in (0, 1))
-    categories = (False, True)
-    return CallAgreement(
-        n=len(both),
-        kappa=cohen_kappa(rule, reader, categories=categories),
-        ac1=gwet_ac1(rule, reader, categories=categories),
-    )
 
 
 def agreement(pairs: Sequence[LesionPair], metric: str, *, level: float = 0.95) -> Agreement:

@@ -16,7 +16,7 @@ from petquant.statistics.proportion import (
     tango,
 )
 
-__all__ = ["Concordance", "concordance", "concordance_of_calls"]
+__all__ = ["Concordance", "concordance", "concordance_by_region", "concordance_of_calls"]
 
 Calls = tuple[bool | None, bool | None]
 
@@ -100,6 +100,20 @@ def concordance(
             ],
             level=level,
         ),
+    }
+
+
+def concordance_by_region(pairs: Sequence[LesionPair], *, level: float = 0.95) -> dict[str, Concordance]:
+    """Return the counts of patients, region by region: of those with a lesion or a reader's call there."""
+    return {
+        region: concordance_of_calls(
+            "patient",
+            _merged(
+                [pair for pair in pairs if pair.region == region], lambda pair: (pair.patient, pair.session)
+            ),
+            level=level,
+        )
+        for region in sorted({pair.region for pair in pairs if pair.region})
     }
 
 

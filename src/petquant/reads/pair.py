@@ -28,6 +28,8 @@ class LesionRead:
         Whether a reader made the call and not the rule.
     by_rule
         What the rule says, also where a reader overrides it.
+    why
+        The reason of the call.
     is_forced
         Measured where the other tracer shows a lesion, in its region carried over.
     flags
@@ -40,6 +42,7 @@ class LesionRead:
     is_positive: bool | None
     is_by_reader: bool = False
     by_rule: bool | None = None
+    why: str = ""
     is_forced: bool = False
     flags: tuple[str, ...] = ()
 
@@ -61,7 +64,8 @@ class LesionPair:
     missing
         Why a or b has no value; empty where it has one.
     matched_by
-        ``id``, ``overlap``, ``distance``, or empty when only one tracer shows the lesion.
+        ``id``, ``overlap``, ``distance``, or empty when only one tracer shows the lesion. What a reader
+        looked at, found negative on both and nobody drew is matched by its id and has no values.
     distance_mm, dice
         Between the centroids, and overlap after registration; None when not matched.
     members

@@ -54,8 +54,8 @@ class Estimand:
     n, n_b, n_patients, n_missing, n_forced
         Cases (of a, where unpaired, and of b), patients, lesions left out because a value is missing, and
         pairs in which one value is forced.
-    mean_a, mean_b
-        Means of the values that were compared.
+    mean_a, mean_b, sd_a, sd_b
+        Means and sample standard deviations of the values that were compared; no SD of one value.
     estimate
         Difference or ratio with its interval; None where unpaired.
     test
@@ -75,6 +75,8 @@ class Estimand:
     n_forced: int
     mean_a: float
     mean_b: float
+    sd_a: float | None
+    sd_b: float | None
     estimate: Estimate | None
     test: Test
     is_default: bool = False
@@ -217,6 +219,8 @@ def _unpaired(pairs: Sequence[LesionPair], metric: str) -> list[Estimand]:
             n_forced=0,
             mean_a=float(a.mean()),
             mean_b=float(b.mean()),
+            sd_a=_sd(a),
+            sd_b=_sd(b),
             estimate=None,
             test=_tested(mann_whitney(a, b), min(len(a), len(b))),
         )
@@ -246,10 +250,16 @@ def _row(
         n_forced=values.n_forced,
         mean_a=float(values.a.mean()),
         mean_b=float(values.b.mean()),
+        sd_a=_sd(values.a),
+        sd_b=_sd(values.b),
         estimate=estimate,
         test=_tested(test, len(values.a)),
         is_default=is_default,
     )
+
+
+def _sd(values: Float) -> float | None:
+    return float(values.std(ddof=1)) if len(values) > 1 else None
 
 
 def _tested(test: Test, n: int) -> Test:

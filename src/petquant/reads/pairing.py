@@ -14,15 +14,18 @@ from petquant.measurement import Measurement, Number
 from petquant.reads.carried import carried, overlaps
 from petquant.reads.matching import Located, Match, match
 from petquant.reads.pair import LesionPair, LesionRead
+from petquant.reads.positivity import VISUAL, Call, read_by
 from petquant.reads.reader import ReaderRow
 from petquant.reads.registration import Registration
 from petquant.reads.scan import ReadScan, centroid_mm, volume_mm3
 from petquant.roi import Roi
 
-__all__ = ["Call", "own_reads", "pairs_of", "same_by_reader"]
+__all__ = ["Caller", "own_reads", "pairs_of", "same_by_reader", "seen_negative"]
 
-# What a rule says of values and of whether the read is forced; None where it cannot say.
-Call = Callable[[Mapping[str, Number], bool], bool | None]
+# What a rule makes of values and of whether the read is forced.
+Caller = Callable[[Mapping[str, Number], bool], Call]
+NEGATIVE = 0  # of VISUAL
+NOT_READ = "no region on either scan, and the reader said nothing of this one"
 NO_REGISTRATION = "the scans lie in two frames of reference that were not registered"
 
 
@@ -50,7 +53,7 @@ def pairs_of(
     session: str = "",
     registration: Registration | None,
     same: Mapping[str, str],
-    call: Call,
+    call: Caller,
 ) -> tuple[LesionPair, ...]:
     """Return the lesions of two scans of a patient.
 
@@ -75,7 +78,49 @@ def pairs_of(
         _Side(scan=a, own=own_reads(a, call), forced=in_a[0], missing=in_a[1]),
         _Side(scan=b, own=own_reads(b, call), forced=in_b[0], missing=in_b[1]),
     )
-    return tuple(_pair(one, sides, patient, session) for one in found)
+    return (
+        *(_pair(one, sides, patient, session) for one in found),
+        *(_undrawn(lesion_id, (a, b), patient, session) for lesion_id in seen_negative(a, b)),
+    )
+
+
+def seen_negative(a: ReadScan, b: ReadScan) -> tuple[str, ...]:
+    """Return the lesion ids of a reader that no scan has a region of, and that are negative wherever read.
+
+    Nothing was drawn there because there was nothing to draw.
+    """
+    drawn = {row.lesion_id for scan in (a, b) for row in scan.reads.values()}
+    rows = [row for scan in (a, b) for row in scan.undrawn.values() if row.lesion_id not in drawn]
+    not_negative = {row.lesion_id for row in rows if row.visual != NEGATIVE}
+    return tuple(dict.fromkeys(row.lesion_id for row in rows if row.lesion_id not in not_negative))
+
+
+def _undrawn(lesion_id: str, scans: tuple[ReadScan, ReadScan], patient: str, session: str) -> LesionPair:
+    """Return a lesion that a reader found negative and nobody drew: calls without values."""
+    rows = [scan.undrawn.get(lesion_id) for scan in scans]
+    a, b = (
+        None
+        if row is None
+        else LesionRead(
+            lesion_id=lesion_id,
+            values={},
+            is_positive=False,
+            is_by_reader=True,
+            why=f"reader: {VISUAL[NEGATIVE]}",
+        )
+        for row in rows
+    )
+    return LesionPair(
+        patient=patient,
+        session=session,
+        lesion_id=f"r{lesion_id}",
+        region=next((row.region for row in rows if row is not None and row.region), ""),
+        side=next((row.side for row in rows if row is not None and row.side), ""),
+        a=a,
+        b=b,
+        missing=("" if a is not None else NOT_READ, "" if b is not None else NOT_READ),
+        matched_by="id" if a is not None and b is not None else "",
+    )
 
 
 def _matches(
@@ -104,7 +149,7 @@ def _located(scan: ReadScan, roi: Roi, centre: np.ndarray) -> Located:
     return Located(lesion_id=roi.roi_id, centroid_mm=(x, y, z), radius_mm=radius_mm, region=region, side=side)
 
 
-def own_reads(scan: ReadScan, call: Call) -> dict[str, LesionRead]:
+def own_reads(scan: ReadScan, call: Caller) -> dict[str, LesionRead]:
     """Return the reads of the lesions that were drawn on a scan, by their ids."""
     return {
         roi.roi_id: _read(row, roi, scan.reads.get(roi.roi_id), call, is_forced=False)
@@ -112,16 +157,19 @@ def own_reads(scan: ReadScan, call: Call) -> dict[str, LesionRead]:
     }
 
 
-def _read(row: Measurement, roi: Roi, reader: ReaderRow | None, call: Call, *, is_forced: bool) -> LesionRead:
-    is_by_reader = reader is not None and reader.visual is not None
+def _read(
+    row: Measurement, roi: Roi, reader: ReaderRow | None, call: Caller, *, is_forced: bool
+) -> LesionRead:
     by_rule = call(row.values, is_forced)
+    made = read_by(by_rule, None if reader is None else reader.visual)
     return LesionRead(
         lesion_id=roi.roi_id,
         name=roi.name,
         values=row.values,
-        is_positive=reader.is_positive if reader is not None and is_by_reader else by_rule,
-        is_by_reader=is_by_reader,
-        by_rule=by_rule,
+        is_positive=made.is_positive,
+        is_by_reader=made.by == "reader",
+        by_rule=by_rule.is_positive,
+        why=made.why,
         is_forced=is_forced,
         flags=("FORCED_READ", *row.flags) if is_forced else row.flags,
     )
@@ -134,7 +182,7 @@ def _forced(
     registration: Registration | None,
     *,
     is_forward: bool,
-    call: Call,
+    call: Caller,
 ) -> tuple[dict[str, LesionRead], dict[str, str]]:
     """Return the reads of lesions of one scan on the other, and why some have none, by id."""
     if registration is None:

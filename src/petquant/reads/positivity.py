@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -17,10 +17,21 @@ from typing import Final
 from petquant.errors import UsageError
 from petquant.measurement import Number
 from petquant.reads.criterion import Criterion, criteria
+from petquant.reads.pair import LesionRead
 from petquant.reads.verdict import exceeds
 from petquant.statistics.calls import cohen_kappa, gwet_ac1
 
-__all__ = ["VISUAL", "Call", "Rule", "RuleAgreement", "read_by", "rule_agreement", "rule_of", "rules"]
+__all__ = [
+    "VISUAL",
+    "Call",
+    "Rule",
+    "RuleAgreement",
+    "read_by",
+    "rule_against_reader",
+    "rule_agreement",
+    "rule_of",
+    "rules",
+]
 
 EXPRESSION: Final = re.compile(r">\s*(?:(?P<factor>\d+(?:\.\d+)?)\s*\*\s*)?(?P<reference>[A-Za-z_]\w*)")
 ALIASES: Final = MappingProxyType({"bp": "blood_pool"})
@@ -267,6 +278,14 @@ def rule_agreement(
         kappa=cohen_kappa(first, second, categories=(False, True)) if known else None,
         ac1=gwet_ac1(first, second, categories=(False, True)) if known else None,
     )
+
+
+def rule_against_reader(reads: Iterable[LesionRead | None], *, rule: str) -> RuleAgreement | None:
+    """Return the agreement over the reads that a reader called; None when nobody called a measured one."""
+    called = [read for read in reads if read is not None and read.is_by_reader and read.values]
+    if not called:
+        return None
+    return rule_agreement([read.by_rule for read in called], [read.is_positive for read in called], rule=rule)
 
 
 def _shipped(criterion: Criterion) -> Rule:

@@ -53,11 +53,6 @@ class ReaderRow:
     visual: int | None = None
     point_mm: tuple[float, float, float] | None = None
 
-    @property
-    def is_positive(self) -> bool | None:
-        """The reader's call; an equivocal one is none."""
-        return {0: False, 2: True}.get(-1 if self.visual is None else self.visual)
-
     def is_of(self, *, patient: str, session: str, reader: str, tracers: Collection[str]) -> bool:
         """Whether the row speaks of a scan; what the row or the scan leaves empty fits.
 

@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 COVERAGE_FACTOR: Final = 2.0  # k, about 95 % of a normal distribution
+NOISELESS: Final = 1e-3  # a CoV below is what 16 bits round, no noise of counts
 NOISE_FACTOR: Final = 1.5  # between the coefficients of variation of two scans (reads.md 1.7)
 PROPOSAL: Final = "assumed: a proposal of petquant, no measurement"
 
@@ -297,6 +298,8 @@ def quantisation_percent(slope: float, value: float) -> float:
 def noise_differs(cov_a: float, cov_b: float, *, tissue: str) -> tuple[Finding, ...]:
     """Return NOISE_DIFFERS when the coefficients of variation of two scans differ by more than a factor 1.5.
 
+    Two scans without noise (both below `NOISELESS`) do not differ in it.
+
     Parameters
     ----------
     cov_a, cov_b
@@ -307,7 +310,7 @@ def noise_differs(cov_a: float, cov_b: float, *, tissue: str) -> tuple[Finding, 
     low, high = sorted((cov_a, cov_b))
     if low > 0.0 and (high <= NOISE_FACTOR * low or math.isclose(high, NOISE_FACTOR * low)):
         return ()
-    if low == high:
+    if high < NOISELESS:
         return ()
     return (
         Finding(

@@ -142,6 +142,7 @@ def source_of(series: Series) -> Source:
             issuer=first.text(TAG["IssuerOfPatientID"]),
             birth_date=first.text(TAG["PatientBirthDate"]),
             study_date=first.text(TAG["StudyDate"]),
+            age=first.text(TAG["PatientAge"]),
         ),
         frame_of_reference_uid=series.frame_of_reference_uid,
         number=series.number,

@@ -22,6 +22,7 @@ class Patient:
     issuer: str = ""
     birth_date: str = ""
     study_date: str = ""
+    age: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
