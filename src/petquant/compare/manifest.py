@@ -1,9 +1,9 @@
 """A manifest of a cohort: CSV, one row a scan, with paths that start where the manifest lies.
 
-Columns: ``patient``, ``tracer``, ``study``, ``roi``; optional ``backgrounds`` (``NAME=FILE[:LABEL]``),
-``exclude`` (``FILE[:LABEL]``), ``session``, ``reader``, ``reads``, ``labels``, ``clinical``, ``series``,
-and any value in place of the header's by the name of its option (``weight_kg``, ...). Several files of
-``roi``, ``backgrounds`` and ``exclude`` are joined by ``;``.
+Columns: ``patient``, ``tracer``, ``study``, ``roi``; optional ``backgrounds`` (``NAME=FILE[:LABEL]`` or
+``NAME=auto:liver``), ``exclude`` (``FILE[:LABEL]``), ``session``, ``reader``, ``reads``, ``labels``,
+``clinical``, ``series``, and any value in place of the header's by the name of its option (``weight_kg``,
+...). Several files of ``roi``, ``backgrounds`` and ``exclude`` are joined by ``;``.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
 
+from petquant.background import Background
 from petquant.compare.inputs import ScanInput
 from petquant.errors import PetquantError, UnreadableInput, UsageError
 from petquant.overrides import Overrides
-from petquant.quantify import Background
 from petquant.reads.clinical import read_clinical
 from petquant.reads.facts import ClinicalFacts
 from petquant.study import Choices
@@ -126,8 +126,10 @@ def _background(folder: Path, text: str) -> Background:
         raise UsageError.of(
             "OPTION_INVALID",
             f"background {text}",
-            expected="NAME=FILE[:LABEL], the name of letters, digits and _",
+            expected="NAME=FILE[:LABEL] or NAME=auto:liver, the name of letters, digits and _",
         )
+    if place.startswith("auto:"):
+        return Background(name=name, automatic=place.removeprefix("auto:"))
     return _region(folder, name, place)
 
 
