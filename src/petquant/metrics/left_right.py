@@ -40,7 +40,7 @@ BODY_MARGIN: Final = 0.1
 # objects and phantoms; those of flipped regions that are not across the midline 1.6 to 4.3 times.
 EDGE_MARGIN: Final = math.log(1.5)
 SMALLEST: Final = 10  # voxels of a region whose edge is more than noise
-MOST: Final = 256  # regions whose edges are looked at, the largest first
+MOST: Final = 32  # regions whose edges are looked at, the largest first
 WIDEST: Final = 4_000_000  # voxels of the box of such a region
 SAMPLE: Final = 10_000  # voxels of a region from which on only some of its slices are looked at
 SURROUNDINGS: Final = 2  # rows or columns that the surroundings of a region are off it
