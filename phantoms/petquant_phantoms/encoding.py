@@ -82,7 +82,7 @@ def file_bytes(dataset: Dataset, *, transfer_syntax: str = "explicit") -> bytes:
         )
     syntax = TRANSFER_SYNTAXES[transfer_syntax]
     # By get_item, so that raw elements stay unparsed.
-    written = Dataset({tag: dataset.get_item(tag) for tag in dataset.keys()})  # noqa: SIM118
+    written = Dataset({tag: dataset.get_item(tag) for tag in dataset.keys()})  # noqa: SIM118 - iteration would parse raw elements
     written.file_meta = FileMetaDataset()
     meta = written.file_meta
     meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", "")
@@ -117,7 +117,7 @@ def _keep_unparsed(dataset: Dataset, *, syntax: UID) -> None:
         syntax.is_little_endian,
         default_encoding if charset is None else convert_encodings(charset),
     )
-    for tag in dataset.keys():  # noqa: SIM118
+    for tag in dataset.keys():  # noqa: SIM118 - iteration would parse raw elements
         element = dataset.get_item(tag)
         is_parsed = isinstance(element, DataElement) and element.VR == "SQ"
         for item in element.value if is_parsed else ():

@@ -112,7 +112,7 @@ def legacy_converted_dataset(definition: Definition, *, kind: str = "PT", number
     """
     slices = pet_datasets(replace(definition, object="classic"), kind=kind, number=number)
     first = slices[0]
-    dataset = Dataset({tag: first.get_item(tag) for tag in first.keys() if tag in _OUTSIDE})  # noqa: SIM118
+    dataset = Dataset({tag: first.get_item(tag) for tag in first.keys() if tag in _OUTSIDE})  # noqa: SIM118 - iteration would parse raw elements
     dataset.SOPClassUID = LegacyConvertedEnhancedPETImageStorage
     dataset.SOPInstanceUID = uid(definition.name, kind, "legacy converted")
     dataset.InstanceNumber = "1"
@@ -195,7 +195,7 @@ def _unassigned(slices: Sequence[Dataset]) -> tuple[Dataset, list[Dataset]]:
     rest = [_rest(source) for source in slices]
     alike = {
         tag
-        for tag in rest[0].keys()  # noqa: SIM118
+        for tag in rest[0].keys()  # noqa: SIM118 - iteration would parse raw elements
         if all(tag in each and each.get_item(tag) == rest[0].get_item(tag) for each in rest)
     }
     shared = Dataset()
@@ -206,7 +206,7 @@ def _unassigned(slices: Sequence[Dataset]) -> tuple[Dataset, list[Dataset]]:
     for each in rest:
         group = Dataset()
         group.UnassignedPerFrameConvertedAttributesSequence = [
-            Dataset({tag: each.get_item(tag) for tag in each.keys() if tag not in alike})  # noqa: SIM118
+            Dataset({tag: each.get_item(tag) for tag in each.keys() if tag not in alike})  # noqa: SIM118 - iteration would parse raw elements
         ]
         per_frame.append(group)
     return shared, per_frame
@@ -218,7 +218,7 @@ def _rest(source: Dataset) -> Dataset:
         elsewhere |= _ACQUIRED_AT
     if _duration_ms(source) is not None:
         elsewhere |= _DURATION
-    return Dataset({tag: source.get_item(tag) for tag in source.keys() if tag not in elsewhere})  # noqa: SIM118
+    return Dataset({tag: source.get_item(tag) for tag in source.keys() if tag not in elsewhere})  # noqa: SIM118 - iteration would parse raw elements
 
 
 def _put_rescale(shared: Dataset, per_frame: list[Dataset], slices: Sequence[Dataset]) -> None:

@@ -149,7 +149,7 @@ def _holders(dataset: Dataset, keyword: str) -> list[Dataset]:
     """Return the items of sequences that hold an attribute, at any depth; the dataset itself only if none."""
     holders: list[Dataset] = []
     # By get_item, so that the text of earlier edits stays unparsed.
-    for tag in dataset.keys():  # noqa: SIM118
+    for tag in dataset.keys():  # noqa: SIM118 - iteration would parse raw elements
         element = dataset.get_item(tag)
         for item in element.value if element is not None and element.VR == "SQ" else ():
             holders += [item] if keyword in item else _holders(item, keyword)

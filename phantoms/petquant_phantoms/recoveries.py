@@ -56,11 +56,6 @@ def of_ball(*, radius_mm: float, fwhm_mm: float, ball_radius_mm: float) -> float
     return 3.0 / ball_radius_mm**3 * float(integral)
 
 
-def of_peak(*, radius_mm: float, fwhm_mm: float) -> float:
-    """Return the recovery of SUVpeak: the mean over a concentric ball of 1 mL, radius 6.20350 mm."""
-    return of_ball(radius_mm=radius_mm, fwhm_mm=fwhm_mm, ball_radius_mm=PEAK_RADIUS_MM)
-
-
 def of_central_disc(*, radius_mm: float, fwhm_mm: float) -> float:
     """Return the NEMA mean over the disc of the sphere's radius, ``2/R^2 integral_0^R C(r) r dr``."""
     integral, _ = quad(
