@@ -84,7 +84,11 @@ class Study:
 
 
 def write_study(
-    definition: Definition, out: Path | str, *, edit: Callable[[Dataset, int], None] | None = None
+    definition: Definition,
+    out: Path | str,
+    *,
+    edit: Callable[[Dataset, int], None] | None = None,
+    has_region_files: bool = True,
 ) -> Study:
     """Write a phantom into a folder.
 
@@ -97,6 +101,8 @@ def write_study(
     edit
         Called with every dataset of the PET series and its place before it is written: fault injection. The
         truth keeps describing the definition.
+    has_region_files
+        Whether the regions are written as well; the truth names their files either way.
     """
     root = Path(out)
     dicom = root / "study"
@@ -109,8 +115,10 @@ def write_study(
     if "nac_series" in definition.extras:
         uncorrected = pet_objects(without_attenuation_correction(definition), kind=NAC, number=2)
         write_datasets(uncorrected, dicom / "PT_NAC", transfer_syntax=definition.transfer_syntax)
-    write_regions(definition, root)
-    labels = _write_names(definition, root / "rois")
+    labels = None
+    if has_region_files:
+        write_regions(definition, root)
+        labels = _write_names(definition, root / "rois")
     lesions = _lesions(definition)
     truth = truth_record(definition)
     write_json(root / "truth.json", truth)

@@ -71,7 +71,7 @@ def opened(folder: Path, overrides: dict[str, Any] | None = None, **choices: Any
 
 @pytest.fixture
 def judge(tmp_path: Path) -> Callable[..., Judged]:
-    """Write a phantom and judge its headers; each call in a folder of its own."""
+    """Write the images of a phantom and judge their headers; each call in a folder of its own."""
     count = iter(range(1_000_000))
 
     def of_definition(
@@ -82,7 +82,7 @@ def judge(tmp_path: Path) -> Callable[..., Judged]:
         overrides: dict[str, Any] | None = None,
         **choices: Any,
     ) -> Judged:
-        study = write_study(definition, tmp_path / str(next(count)), edit=edit)
+        study = write_study(definition, tmp_path / str(next(count)), edit=edit, has_region_files=False)
         return Judged(opened(study.dicom, overrides, suv_types=suv_types, **choices), suv_types, study)
 
     return of_definition
