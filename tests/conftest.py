@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -10,9 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+settings.register_profile("ci", derandomize=True)  # a run that failed can be repeated
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 SEG = "1.2.840.10008.5.1.4.1.1.66.4"
 LABEL_MAP_SEG = "1.2.840.10008.5.1.4.1.1.66.7"

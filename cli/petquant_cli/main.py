@@ -17,6 +17,7 @@ import typer
 from petquant_cli import check, compare, convert, demo, info, lock, nema, phantom, segment, suv, validate
 from petquant_cli.command import PlainCommand, PlainGroup
 from petquant_cli.messages import MESSAGES
+from petquant_cli.offline import offline
 
 __all__ = ["app", "main"]
 
@@ -68,7 +69,8 @@ def main() -> None:
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     MESSAGES.is_json = _asks_for_json(sys.argv[1:])
     MESSAGES.is_debug = "--debug" in sys.argv[1:]
-    code = _run()
+    with offline():
+        code = _run()
     try:
         sys.stdout.flush()
     except OSError as error:
