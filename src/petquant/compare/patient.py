@@ -152,6 +152,7 @@ def _paired(
         tracers=tracers,
         pairs=pairs,
         registration=registration,
+        technical=(a.read.technical, b.read.technical),
         times=times,
         findings=(*findings, *said, *(() if registration is None else _missing(pairs))),
     )
@@ -203,6 +204,7 @@ def _report(asked: ScanInput, one: OpenScan, settings: Settings) -> ScanReport:
         tracer=asked.tracer,
         record=one.record,
         checks=checks,
+        technical=one.read.technical,
         findings=(*one.quantification.findings, *protocol_findings(checks or ())),
     )
 

@@ -13,12 +13,11 @@ from petquant.quantification import Quantification
 from petquant.reads.adherence import uptake_times
 from petquant.reads.facts import ScanFacts, years_of
 from petquant.reads.protocol import Protocol
+from petquant.reads.technical import TISSUES
 from petquant.reads.uncertainty import noise_differs
 from petquant.reads.verdict import Check
 
 __all__ = ["noise_findings", "scan_facts", "times_of"]
-
-TISSUES = ("liver", "blood_pool")  # whose noise is compared, the first that both scans have
 
 
 def scan_facts(quantification: Quantification) -> ScanFacts:
