@@ -158,7 +158,7 @@ def test_every_assumption_stands_in_methods_and_record(compared):
     )
     assert words in methods
     assert "correlation width of 0.1 mm" in methods
-    inputs = {one["name"]: (one["value"], one["source"]) for one in record["uncertainty"]["inputs"]}
+    inputs = {one["name"]: (one["value"], one["source"]) for one in record["uncertainty"]["terms"]}
     assert inputs["calibration"] == (2.0, "given")
     assert inputs["weight"][0] == 5.0
     assert inputs["weight"][1].startswith("assumed")

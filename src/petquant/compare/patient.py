@@ -196,7 +196,8 @@ def _unknown_reads(a: OpenScan, b: OpenScan) -> list[Finding]:
 def _report(asked: ScanInput, one: OpenScan, settings: Settings) -> ScanReport:
     checks = None
     if settings.protocol is not None:
-        checks = adherence(settings.protocol, scan_facts(one.quantification), asked.clinic)
+        facts = scan_facts(one.quantification, has_ct_time=settings.protocol.ct_before_pet)
+        checks = adherence(settings.protocol, facts, asked.clinic)
     return ScanReport(
         patient=asked.patient,
         session=asked.session,

@@ -132,7 +132,7 @@ def uncertainty_record(inputs: tuple[Default, ...]) -> Row:
     """Return the coverage factor and the inputs, given or assumed."""
     return {
         "coverage_factor": COVERAGE_FACTOR,
-        "inputs": [
+        "terms": [
             {
                 "name": one.name,
                 "value": one.value,
