@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from petquant.batch.outcome import Ended, Outcome
-from petquant.errors import OutputFailed, UnreadableInput
+from petquant.errors import OutputFailed, PetquantError, UnreadableInput
 from petquant.version import __version__
 
 __all__ = ["STORE", "Run", "Store", "open_store", "read_store"]
@@ -228,8 +228,8 @@ def _is_broken(error: sqlite3.DatabaseError) -> bool:
     return error.sqlite_errorname in {"SQLITE_NOTADB", "SQLITE_CORRUPT"}
 
 
-def _invalid(path: Path, found: str) -> UnreadableInput:
-    return UnreadableInput.of(  # type: ignore[return-value]  # `of` returns its own class
+def _invalid(path: Path, found: str) -> PetquantError:
+    return UnreadableInput.of(
         "STORE_INVALID",
         f"{path.name}: {found}",
         expected="a store that petquant batch of this version wrote",

@@ -23,6 +23,8 @@ from petquant.study.source import Source
 from petquant.version import __version__
 
 __all__ = [
+    "NOTICE",
+    "SCHEMA_VERSION",
     "Privacy",
     "as_json",
     "codes_of",
@@ -250,10 +252,10 @@ def rows_of_record(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def as_json(record: Any) -> bytes:
+def as_json(record: Any, *, indent: int | None = 2) -> bytes:
     """Return a record as UTF-8 JSON; numbers in full precision, never NaN.
 
     Characters that move a cursor or turn the direction of writing stand as the escapes of JSON.
     """
-    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(record, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
     return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode("utf-8")
