@@ -13,13 +13,16 @@ from petquant.batch.measuring import flags_of_record
 from petquant.batch.outcome import Outcome
 from petquant.batch.store import STORE, Run, read_store
 from petquant.errors import PetquantError, UnreadableInput
+from petquant.export.columns import INTEGER_COLUMNS, TEXT_COLUMNS
 from petquant.export.record import SCHEMA_VERSION, rows_of_record
 
-__all__ = ["TABLES", "Collected", "Table", "opened"]
+__all__ = ["INTEGERS", "TABLES", "TEXT", "Collected", "Table", "opened"]
 
 TABLES: Final = ("measurements", "runs")
 HEAD: Final = ("study", "outcome", "code", "message")
 TIMINGS: Final = ("seconds", "attempts")
+TEXT: Final = TEXT_COLUMNS | {*HEAD}
+INTEGERS: Final = INTEGER_COLUMNS | {"n_measurements", "attempts"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
