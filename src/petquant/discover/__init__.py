@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from petquant.discover.judging import Discovered, DiscoveredSeries, discover
+from petquant.discover.record import discovered_record, discovered_rows
 from petquant.discover.tree import FoundStudy, Tree, look_through
 
-__all__ = ["Discovered", "DiscoveredSeries", "FoundStudy", "Tree", "discover", "look_through"]
+__all__ = [
+    "Discovered",
+    "DiscoveredSeries",
+    "FoundStudy",
+    "Tree",
+    "discover",
+    "discovered_record",
+    "discovered_rows",
+    "look_through",
+]

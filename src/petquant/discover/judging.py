@@ -37,37 +37,38 @@ class DiscoveredSeries:
 
     Parameters
     ----------
+    study_folder
+        The folder that holds all images of its study, or the NIfTI image.
     folder
-        Of its study, or the image.
+        The folder that holds its own files.
     study_uid, series_uid, series_number, n_files
         As found.
-    is_taken
-        Whether ``petquant suv`` takes it when its study is asked for and no series is.
+    choice
+        ``taken`` when ``petquant suv`` takes it where its study is asked for and no series is; ``ambiguous``
+        when it takes none, because several fit; ``set aside`` otherwise.
     computable
         SUV types that can be computed, and ``tbr``.
     refusals
         Every cause against the SUV types asked for.
     flags
         Codes of everything else that is to be said.
-    notes
-        Why no series of its study is taken, where several fit.
     facts
         Tracer, scanner, geometry and what the conversion needs, by name of the column.
     has_ct, n_seg, n_rtstruct
         What else lies in its study.
     """
 
+    study_folder: str
     folder: str
     study_uid: str
     series_uid: str
     series_number: str
     n_files: int
-    is_taken: bool
+    choice: str
     computable: tuple[str, ...]
     refusals: tuple[Finding, ...]
     flags: tuple[str, ...]
     facts: dict[str, str | float | int | None]
-    notes: tuple[Finding, ...] = ()
     has_ct: bool = False
     n_seg: int = 0
     n_rtstruct: int = 0
@@ -120,10 +121,10 @@ def discover(
 def _judged(study: FoundStudy, choices: Choices) -> list[DiscoveredSeries]:
     """Return the verdicts on the PET series of a study."""
     index = _index_of(study)
-    taken, against = _taken(index, choices)
+    taken, several = _taken(index, choices)
     asked = replace(choices, suv_types=_all_types(choices))
     rows = [
-        _row(study, check_series(series, index, asked), choices, taken=taken, against=against)
+        _row(study, check_series(series, index, asked), choices, taken=taken, several=several)
         for series in index.series
     ]
     whole = {series.uid for series in index.series}
@@ -163,12 +164,12 @@ def _index_of(study: FoundStudy) -> Index:
     )
 
 
-def _taken(index: Index, choices: Choices) -> tuple[str, tuple[Finding, ...]]:
-    """Return which series is taken when none is asked for, or why none is where several fit."""
+def _taken(index: Index, choices: Choices) -> tuple[str, str]:
+    """Return which series is taken when none is asked for, or else the words that name those that fit."""
     try:
-        return select(index, allow_nac=choices.allow_nac).series.uid, ()
+        return select(index, allow_nac=choices.allow_nac).series.uid, ""
     except (Refused, UnreadableInput) as refusal:
-        return "", tuple(one for one in refusal.findings if one.code == "SERIES_AMBIGUOUS")
+        return "", " ".join(one.expected for one in refusal.findings if one.code == "SERIES_AMBIGUOUS")
 
 
 def _all_types(choices: Choices) -> tuple[str, ...]:
@@ -181,21 +182,21 @@ def _row(
     choices: Choices,
     *,
     taken: str,
-    against: tuple[Finding, ...],
+    several: str,
 ) -> DiscoveredSeries:
     series, opened = checked.series, checked.study
     refusals = checked.refusals if opened is None else study_refusals(opened, choices)
     return DiscoveredSeries(
-        folder=study.folder,
+        study_folder=study.folder,
+        folder=series.root or os.curdir,
         study_uid=series.study_uid,
         series_uid=series.uid,
         series_number=series.number,
         n_files=series.n_files,
-        is_taken=series.uid == taken,
+        choice="taken" if series.uid == taken else "ambiguous" if series.uid in several else "set aside",
         computable=() if opened is None else _computable(opened, choices),
         refusals=refusals,
         flags=_flags(opened, choices),
-        notes=against,
         facts={} if opened is None else facts_of(opened),
         has_ct=study.has_ct,
         n_seg=len(study.regions.get("SEG", ())),
@@ -206,12 +207,13 @@ def _row(
 def _lost(study: FoundStudy, uid: str, damaged: list[Instance]) -> DiscoveredSeries:
     """Return the row of a series none of whose files can be read."""
     return DiscoveredSeries(
-        folder=study.folder,
+        study_folder=study.folder,
+        folder=os.path.dirname(damaged[0].path) or os.curdir,  # noqa: PTH120 - as written
         study_uid=study.uid,
         series_uid=uid,
         series_number=damaged[0].text(TAG["SeriesNumber"]),
         n_files=len(damaged),
-        is_taken=False,
+        choice="set aside",
         computable=(),
         refusals=tuple(one.damage for one in damaged if one.damage is not None),
         flags=(),
@@ -225,12 +227,13 @@ def _judged_image(image: str, choices: Choices) -> DiscoveredSeries:
         opened = open_found(Path(image), replace(choices, suv_types=_all_types(choices)))
     except PetquantError as error:
         return DiscoveredSeries(
+            study_folder=image,
             folder=image,
             study_uid="",
             series_uid="",
             series_number="",
             n_files=1,
-            is_taken=True,
+            choice="taken",
             computable=(),
             refusals=error.findings,
             flags=(),
@@ -238,12 +241,13 @@ def _judged_image(image: str, choices: Choices) -> DiscoveredSeries:
         )
     source = opened.source
     return DiscoveredSeries(
+        study_folder=image,
         folder=image,
         study_uid=source.study_uid,
         series_uid=source.uid,
         series_number=source.number,
         n_files=source.n_files,
-        is_taken=True,
+        choice="taken",
         computable=_computable(opened, choices),
         refusals=study_refusals(opened, choices),
         flags=_flags(opened, choices),

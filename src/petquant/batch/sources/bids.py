@@ -20,11 +20,11 @@ from petquant.batch.sources.given import Given
 from petquant.batch.sources.matching import require_apart
 from petquant.batch.sources.naming import names_of
 from petquant.batch.task import StudyTask
-from petquant.errors import UnreadableInput
+from petquant.errors import UnreadableInput, UsageError
 from petquant.sidecar.content import read_bounded
 from petquant.sidecar.pairs import SUFFIXES
 
-__all__ = ["is_dataset", "tasks_of_dataset"]
+__all__ = ["is_dataset", "require_dataset", "tasks_of_dataset"]
 
 PLACES: Final = ("study", "name", "source", "subject", "session")
 MASKS: Final = ("mask", "dseg")
@@ -37,6 +37,23 @@ _ENTITY: Final = re.compile(r"([A-Za-z0-9]+)-([A-Za-z0-9+]+)")
 def is_dataset(folder: Path) -> bool:
     """Whether a folder is a BIDS dataset."""
     return (folder / "dataset_description.json").is_file()
+
+
+def require_dataset(folder: Path) -> None:
+    """Raise when a folder is no BIDS dataset.
+
+    Raises
+    ------
+    UsageError
+        OPTION_INVALID.
+    """
+    if not is_dataset(folder):
+        raise UsageError.of(
+            "OPTION_INVALID",
+            f"{folder} is no BIDS dataset",
+            expected="a folder with a dataset_description.json",
+            remedy="petquant batch takes a folder of any studies",
+        )
 
 
 def tasks_of_dataset(root: Path, given: Given) -> list[StudyTask]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from petquant.background import Background
+from petquant.background import Background, background_of
 from petquant.batch.sources.bids import is_dataset, tasks_of_dataset
 from petquant.batch.sources.folder import tasks_of_folder
 from petquant.batch.sources.given import Given
@@ -65,9 +65,9 @@ def tasks_of(
     path = existing(Path(source))
     given = Given(
         roi_patterns=tuple(roi_patterns),
-        backgrounds=tuple(backgrounds),
+        backgrounds=tuple(_at_once(one) for one in backgrounds),
         choices=choices or Choices(),
-        labels=None if labels is None else os.fspath(labels),
+        labels=None if labels is None else _labels(os.fspath(labels)),
         psf_fwhm_mm=psf_fwhm_mm,
     )
     if path.is_dir():
@@ -80,3 +80,12 @@ def tasks_of(
         )
     table = read_table(path, needed=(), known=None, expected=EXPECTED)
     return tasks_of_manifest(path, given, as_studies(table) if is_of_radiomics(table) else table)
+
+
+def _at_once(background: str | Background) -> str | Background:
+    """Return a background; one in words that no study fills in must be there."""
+    return background_of(background) if isinstance(background, str) and "{" not in background else background
+
+
+def _labels(place: str) -> str:
+    return place if "{" in place else os.fspath(existing(Path(place)))
