@@ -113,14 +113,15 @@ def discover(
     tree = look_through(root, follow_symlinks=choices.follow_symlinks)
     if listener is not None:
         listener(tree)
-    of_dicom = [one for study in tree.studies for one in _judged(study, choices)]
+    habits = Habits()
+    of_dicom = [one for study in tree.studies for one in _judged(study, choices, habits)]
     of_images = [_judged_image(image, choices) for image in tree.images]
     return Discovered(tree=tree, series=(*of_dicom, *of_images))
 
 
-def _judged(study: FoundStudy, choices: Choices) -> list[DiscoveredSeries]:
+def _judged(study: FoundStudy, choices: Choices, habits: Habits) -> list[DiscoveredSeries]:
     """Return the verdicts on the PET series of a study."""
-    index = _index_of(study)
+    index = _index_of(study, habits)
     taken, several = _taken(index, choices)
     asked = replace(choices, suv_types=_all_types(choices))
     rows = [
@@ -136,11 +137,10 @@ def _judged(study: FoundStudy, choices: Choices) -> list[DiscoveredSeries]:
     return sorted(rows, key=lambda row: (row.series_number.zfill(12), row.series_uid))
 
 
-def _index_of(study: FoundStudy) -> Index:
+def _index_of(study: FoundStudy, habits: Habits) -> Index:
     """Return the PET series of a study, read again; what became unreadable since is damage."""
     groups: dict[str, list[Instance]] = defaultdict(list)
     damaged: list[Instance] = []
-    habits = Habits()
     for path in study.pet:
         instance = None
         try:
