@@ -32,7 +32,8 @@ def run(
     choices: Choices,
     reading: Reading,
     out: Annotated[
-        Path, typer.Option("--out", "-o", help="Folder of the results; a call on it goes on where one stopped.")
+        Path,
+        typer.Option("--out", "-o", help="Folder of the results; a call on it goes on where one stopped."),
     ],
     roi: Annotated[
         list[str] | None,
@@ -58,7 +59,9 @@ def run(
     ] = False,
     workers: Annotated[
         int | None,
-        typer.Option(help="Studies measured side by side; as many as cores by default.", rich_help_panel=RUNNING),
+        typer.Option(
+            help="Studies measured side by side; as many as cores by default.", rich_help_panel=RUNNING
+        ),
     ] = None,
     timeout_s: Annotated[
         float, typer.Option(help="What a study may take, in seconds.", rich_help_panel=RUNNING)
