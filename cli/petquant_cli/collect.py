@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 FORMATS = ("csv", "tsv", "json", "parquet")
+LINES = 1000  # written at once
 
 
 def run(
@@ -66,8 +68,9 @@ def run(
     with opened(existing(place)) as collected:
         found = _table(collected, table, with_timings=timings)
         if out is None:
-            for line in _lines(found, format_):
-                put(line, None, stdout=sys.stdout)
+            lines = _lines(found, format_)
+            while part := b"".join(islice(lines, LINES)):
+                put(part, None, stdout=sys.stdout)
         else:
             write_whole(out, _content(found, format_))
 

@@ -36,28 +36,11 @@ def ends_on_dask(
     UsageError
         EXTRA_MISSING, SCHEDULER_UNREACHABLE.
     """
-    try:
-        from distributed import Client, as_completed  # noqa: PLC0415 - an extra
-    except ImportError as error:
-        raise UsageError.of(
-            "EXTRA_MISSING",
-            "dask.distributed is not installed",
-            remedy="pip install 'petquant[dask]'",
-            where="--scheduler",
-        ) from error
-    try:
-        client = Client(
-            scheduler, scheduler_file=scheduler_file, timeout=CONNECTED_WITHIN_S, set_as_default=False
-        )
-    except (OSError, ValueError, TypeError) as error:
-        raise UsageError.of(
-            "SCHEDULER_UNREACHABLE",
-            f"no Dask scheduler answers at {scheduler or scheduler_file}",
-            expected="the address of one, such as tcp://host:8786, or the file that one wrote",
-            where="--scheduler-file" if scheduler is None else "--scheduler",
-        ) from error
+    client = _connected(scheduler, scheduler_file)
+    from distributed import as_completed  # noqa: PLC0415 - an extra, which is there
+
     running: dict[Any, tuple[Job, int]] = {}
-    completed = as_completed()
+    completed = as_completed(loop=client.loop)
 
     def begin(job: Job, number: int) -> None:
         future = client.submit(measured_on_worker, job, pure=False, retries=TRIES)
@@ -77,21 +60,42 @@ def ends_on_dask(
             while running:
                 future = next(completed)
                 job, number = running.pop(future)
-                if future.status == "finished":
-                    end = future.result()
-                elif future.status == "error" and number < TRIES:
+                if future.status == "error" and number < TRIES:
                     begin(job, number + 1)
                     continue
-                elif future.status == "error":
-                    end = lost()
-                else:
+                if future.status not in {"finished", "error"}:
                     return  # cancelled or lost, because the scheduler is
+                end = future.result() if future.status == "finished" else lost()
                 fill()
                 yield job, end
     finally:
         with suppress(OSError, CancelledError):
             client.cancel(list(running))
         client.close()
+
+
+def _connected(scheduler: str | None, scheduler_file: str | None) -> Any:
+    """Return a client of the scheduler."""
+    try:
+        from distributed import Client  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise UsageError.of(
+            "EXTRA_MISSING",
+            "dask.distributed is not installed",
+            remedy="pip install 'petquant[dask]'",
+            where="--scheduler",
+        ) from error
+    try:
+        return Client(
+            scheduler, scheduler_file=scheduler_file, timeout=CONNECTED_WITHIN_S, set_as_default=False
+        )
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError.of(
+            "SCHEDULER_UNREACHABLE",
+            f"no Dask scheduler answers at {scheduler or scheduler_file}",
+            expected="the address of one, such as tcp://host:8786, or the file that one wrote",
+            where="--scheduler-file" if scheduler is None else "--scheduler",
+        ) from error
 
 
 def measured_on_worker(job: Job) -> Ended:

@@ -1,4 +1,4 @@
-"""What was measured, collected into one table: from the store of a batch, or from JSON files of single studies."""
+"""What was measured, collected into one table: from the store of a batch, or from JSON files of studies."""
 
 from __future__ import annotations
 
@@ -178,8 +178,14 @@ def _as_text(stem: str) -> str:
 
 def _given_names(source: Source, taken: set[str]) -> dict[str, str]:
     """Return what tables of the user said, name to name of the column: one that is taken gets a prefix."""
-    names = dict.fromkeys(name for run in source.runs() for name in run.given)
-    return {name: f"given_{name}" if name in taken else name for name in names}
+    columns: dict[str, str] = {}
+    for name in dict.fromkeys(name for run in source.runs() for name in run.given):
+        column = name
+        while column in taken:
+            column = f"given_{column}"
+        taken.add(column)
+        columns[name] = column
+    return columns
 
 
 def _head(run: Run) -> list[Any]:

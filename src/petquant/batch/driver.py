@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zlib import decompress
 
@@ -74,29 +74,32 @@ def run(
                 settings = replace(settings, privacy=replace(settings.privacy, key=kept_key(out)))
             with open_store(out) as store, opened_log(out) as write:
                 restore_json(out, store)
-                batch = _Batch(tasks, out, settings, store, write, listener or (lambda _: None), measure)
-                return batch.run()
+                return _Batch(
+                    tasks=tasks,
+                    out=out,
+                    settings=settings,
+                    store=store,
+                    write=write,
+                    listener=listener or (lambda _: None),
+                    measure=measure,
+                ).run()
 
 
+@dataclass(slots=True, kw_only=True)
 class _Batch:
     """One call: what was given, and the account so far."""
 
-    def __init__(
-        self,
-        tasks: Sequence[StudyTask],
-        out: Path,
-        settings: Settings,
-        store: Store,
-        write: Write,
-        listener: Listener,
-        measure: Measure,
-    ) -> None:
-        self.tasks, self.out, self.settings, self.store = tasks, out, settings, store
-        self.write, self.listener, self.measure = write, listener, measure
-        self.counts: Counter[Outcome] = Counter()
-        self.computed = 0
-        self.started = time.monotonic()
-        self.under_way: dict[str, tuple[str, int]] = {}  # study to key and number of tries
+    tasks: Sequence[StudyTask]
+    out: Path
+    settings: Settings
+    store: Store
+    write: Write
+    listener: Listener
+    measure: Measure
+    counts: Counter[Outcome] = field(default_factory=Counter)
+    computed: int = 0
+    started: float = field(default_factory=time.monotonic)
+    under_way: dict[str, tuple[str, int]] = field(default_factory=dict)  # study to key and number of tries
 
     def run(self) -> Summary:
         self.write("start", version=__version__, process=os.getpid(), studies=len(self.tasks))

@@ -15,7 +15,13 @@ __all__ = ["STUDIES", "file_of", "kept_key", "make_folder", "put_json", "restore
 
 STUDIES: Final = "studies"
 LONGEST: Final = 80
-RESERVED: Final = {"con", "prn", "aux", "nul", *(f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10))}
+RESERVED: Final = {
+    "con",
+    "prn",
+    "aux",
+    "nul",
+    *(f"{name}{n}" for name in ("com", "lpt") for n in range(1, 10)),
+}
 
 
 def make_folder(out: Path) -> None:

@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from petquant.batch.measuring import Measure, ended
 from petquant.batch.outcome import Ended, Outcome
@@ -35,6 +35,7 @@ __all__ = ["Job", "measured_alone"]
 HEAD: Final = struct.Struct("<QQ")  # bytes of the JSON, and of the record behind it
 PR_SET_PDEATHSIG: Final = 1  # <sys/prctl.h>
 BLOCK: Final = 2**20
+TOLD: Final = ("outcome", "code", "message", "columns", "n_measurements")
 LIBC: Final = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
 
 
@@ -50,8 +51,10 @@ class Job:
     version: str
 
 
-def measured_alone(job: Job, driver: Connection) -> Ended | None:
-    """Return how a job ended in a child, or None when the driver went away and the child was stopped.
+def measured_alone(job: Job, driver: Connection) -> tuple[Ended, list[str]] | None:
+    """Return how a job ended in a child, and the modules that it imported beyond those of its parent.
+
+    None is returned when the driver went away; then the child was stopped.
 
     Parameters
     ----------
@@ -81,21 +84,24 @@ def measured_alone(job: Job, driver: Connection) -> Ended | None:
         return None
     seconds = time.monotonic() - started
     if not is_in_time:
-        return Ended(
+        slow = Ended(
             outcome=Outcome.TIMEOUT,
             code="TIME_LIMIT",
             message=f"not done after {job.timeout_s:g} s; raise --timeout-s and give --retry-failed",
             seconds=seconds,
         )
-    return replace(_read(said) or _died(status), seconds=seconds)
+        return slow, []
+    end, modules = _read(said) or (_died(status), [])
+    return replace(end, seconds=seconds), modules
 
 
 def _heard(from_child: int, driver: Connection, deadline: float) -> tuple[bytes | None, bool]:
     """Return what a child wrote until it ended, None when the driver ended first; and whether in time."""
     said = bytearray()
+    watched: list[Any] = [from_child, driver]
     while True:
         left_s = deadline - time.monotonic()
-        ready = select.select([from_child, driver], [], [], left_s)[0] if left_s > 0 else []
+        ready = select.select(watched, [], [], left_s)[0] if left_s > 0 else []
         if driver in ready:
             return None, True
         if not ready:
@@ -111,16 +117,17 @@ def _stop(child: int) -> None:
         os.killpg(child, signal.SIGKILL)
 
 
-def _read(said: bytes) -> Ended | None:
-    """Return the end that a child told, None when it did not come to its last byte."""
+def _read(said: bytes) -> tuple[Ended, list[str]] | None:
+    """Return what a child told, None when it did not come to its last byte."""
     if len(said) < HEAD.size:
         return None
     n_words, n_record = HEAD.unpack_from(said)
     if len(said) != HEAD.size + n_words + n_record:
         return None
     words = json.loads(said[HEAD.size : HEAD.size + n_words])
+    modules = words.pop("modules")
     words |= {"outcome": Outcome(words["outcome"]), "columns": tuple(words["columns"])}
-    return Ended(**words, record=said[HEAD.size + n_words :])
+    return Ended(**words, record=said[HEAD.size + n_words :]), modules
 
 
 def _died(status: int) -> Ended:
@@ -142,9 +149,10 @@ def _be_child(job: Job, to_driver: int, scratch: Path, parent: int) -> NoReturn:
         _die_with(parent)
         _limit(job.memory_bytes)
         tempfile.tempdir = str(scratch)
+        imported = set(sys.modules)
         end = ended(job.task, job.privacy, job.measure)
-        names = ("outcome", "code", "message", "columns", "n_measurements")
-        words = json.dumps({name: getattr(end, name) for name in names}).encode()
+        told = {name: getattr(end, name) for name in TOLD} | {"modules": sorted({*sys.modules} - imported)}
+        words = json.dumps(told).encode()
         with os.fdopen(to_driver, "wb") as pipe:
             pipe.write(HEAD.pack(len(words), len(end.record)) + words)
             pipe.write(end.record)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from stat import S_ISDIR
@@ -73,7 +72,7 @@ def _listing(place: Path, seen: set[tuple[int, int]]) -> Iterator[str]:
         if (status.st_dev, status.st_ino) in seen:
             return
         seen.add((status.st_dev, status.st_ino))
-        inside = sorted(os.listdir(place))
+        inside = sorted(path.name for path in place.iterdir())
     except OSError as error:  # it is measuring that says what is wrong with it
         yield f"{place.name} {error.errno}\n"
         return

@@ -7,6 +7,7 @@ so that no number is stored twice.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import zlib
 from collections.abc import Iterator, Mapping
@@ -111,9 +112,7 @@ class Store:
         number: int = self._connection.execute("SELECT count(*) FROM runs").fetchone()[0]
         return number
 
-    def put(
-        self, study: str, end: Ended, *, key: str, given: Mapping[str, str], attempts: int
-    ) -> None:
+    def put(self, study: str, end: Ended, *, key: str, given: Mapping[str, str], attempts: int) -> None:
         """Record how a study ended, in one transaction."""
         row = (
             study,
@@ -205,7 +204,11 @@ def read_store(folder: Path) -> Iterator[Store]:
     """
     path = folder / STORE
     try:
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, isolation_level=None)
+        has_log = path.with_name(f"{STORE}-wal").exists()
+        how = (
+            "mode=rw" if has_log or os.access(folder, os.W_OK) else "immutable=1"
+        )  # WAL asks for a file beside
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, isolation_level=None)
         try:
             connection.execute("PRAGMA query_only = ON")
             _require_ours(connection, path)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from importlib import import_module
 from multiprocessing.connection import Connection
 
 __all__ = ["serve"]
@@ -24,11 +25,23 @@ def serve(jobs_fd: int, ends_fd: int) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's, who closes the pipe
     jobs, ends = Connection(jobs_fd, writable=False), Connection(ends_fd, readable=False)
-    os.set_inheritable(ends_fd, False)
+    for descriptor in (jobs_fd, ends_fd):
+        os.set_inheritable(descriptor, False)
     gc.freeze()  # what is there is shared with every child, and no collection copies it
     with suppress(EOFError, BrokenPipeError):
-        while (end := measured_alone(jobs.recv(), jobs)) is not None:
+        while (found := measured_alone(jobs.recv(), jobs)) is not None:
+            end, modules = found
             ends.send(end)
+            _warm(modules)
+
+
+def _warm(modules: list[str]) -> None:
+    """Import what a study needed, so that the next need not: 0.4 s for the first DICOM SEG."""
+    for name in modules:
+        with suppress(Exception):  # what cannot be imported by name is left to who needs it
+            import_module(name)
+    if modules:
+        gc.freeze()
 
 
 if __name__ == "__main__":

@@ -32,10 +32,7 @@ def csv_lines(
     writer = csv.writer(lines, delimiter=delimiter, lineterminator="\r\n")
     for cells in chain([columns], rows):
         writer.writerow(
-            [
-                f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
-                for cell in cells
-            ]
+            [f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell for cell in cells]
         )
         yield "".join(lines).encode("utf-8", "backslashreplace")
         lines.clear()
