@@ -9,6 +9,7 @@ from petquant_phantoms import TINY, pet_datasets, write_datasets, write_study
 
 from petquant.batch.sources import tasks_of
 from petquant.errors import UnreadableInput, UsageError
+from petquant.quantify import quantify
 from petquant.study import Choices
 
 
@@ -181,3 +182,18 @@ def test_a_table_of_pyradiomics_works_as_it_is(manifest, built):
 def test_yes_and_no_in_a_cell_are_what_they_say(manifest):
     path = manifest("study,roi,trust_sidecar_times\na/pet,a/rois,no\nb b/pet,b b/rois,yes\n")
     assert [task.choices.overrides.trust_sidecar_times for task in tasks_of(path)] == [None, True]
+
+
+def test_an_image_is_called_without_its_suffix(manifest, built):
+    (built / "scan.nii.gz").write_bytes(b"")
+    (task,) = tasks_of(manifest("Image,Mask\nscan.nii.gz,a/rois/lesions.nii.gz\n"))
+    (built / "scan.nii.gz").unlink()
+    assert task.name == "scan"
+
+
+def test_one_label_alone_is_measured_where_a_row_says_so(manifest):
+    path = manifest("study,roi,roi_label\na/pet,a/rois/lesions.nii.gz,2\n")
+    (task,) = tasks_of(path)
+    measured = quantify(task.study, task.rois, choices=task.choices).measurements
+    assert [row.roi_id for row in measured] == ["2"]
+    assert measured[0].values["suv_max"] == pytest.approx(0.2, abs=1e-4)  # the cold lesion of the phantom

@@ -7,11 +7,9 @@ from pathlib import Path
 
 from petquant.batch.sources.given import Given
 from petquant.batch.sources.matching import require_apart
-from petquant.batch.sources.naming import names_of
+from petquant.batch.sources.naming import names_of, words_of
 from petquant.batch.task import StudyTask
 from petquant.discover.tree import look_through
-from petquant.nifti import is_nifti
-from petquant.sidecar.pairs import SUFFIXES
 
 __all__ = ["tasks_of_folder"]
 
@@ -31,8 +29,8 @@ def tasks_of_folder(root: Path, given: Given) -> list[StudyTask]:
     given.require_places(*PLACES)
     tree = look_through(root, follow_symlinks=given.choices.follow_symlinks)
     names = names_of(
-        [(_words(study.folder, root), study.uid or study.folder) for study in tree.studies]
-        + [(_words(image, root), os.path.relpath(image, root)) for image in tree.images]
+        [(words_of(study.folder, root), study.uid or study.folder) for study in tree.studies]
+        + [(words_of(image, root), os.path.relpath(image, root)) for image in tree.images]
     )
     tasks = [
         given.task(
@@ -64,12 +62,3 @@ def tasks_of_folder(root: Path, given: Given) -> list[StudyTask]:
     ]
     require_apart([(task.name, task.rois) for task in tasks])
     return tasks
-
-
-def _words(path: str, root: Path) -> str:
-    """Return a path from the root on, the root's own name for itself, without the suffix of an image."""
-    words = os.path.relpath(path, root)
-    if words == os.curdir:
-        words = root.resolve().name
-    suffix = next((one for one in SUFFIXES if words.lower().endswith(one) and is_nifti(Path(path))), "")
-    return words[: -len(suffix)] if suffix else words

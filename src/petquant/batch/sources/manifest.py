@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from petquant.background import Background, background_of
 from petquant.batch.sources.given import Given
-from petquant.batch.sources.naming import names_of
+from petquant.batch.sources.naming import names_of, words_of
 from petquant.batch.task import StudyTask
 from petquant.errors import Finding, PetquantError, UsageError
 from petquant.study import Choices
@@ -190,7 +190,7 @@ def _names(rows: Sequence[_Row], folder: Path) -> list[str]:
     return names_of(
         [
             (
-                row.cells.get("name") or os.path.relpath(row.study, folder),
+                row.cells.get("name") or words_of(row.study, folder),
                 "\0".join((row.study, row.choices.study or "", *map(str, _what(row)))),
             )
             for row in rows
