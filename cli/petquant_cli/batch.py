@@ -11,7 +11,6 @@ import typer
 from petquant_cli.options import with_choices_for_all
 
 if TYPE_CHECKING:
-    from petquant.background import Background
     from petquant.batch import StudyTask
     from petquant.roi import Reading
     from petquant.study import Choices
@@ -26,7 +25,7 @@ PRIVACY = "What outputs say"
 def run(
     source: Annotated[
         Path,
-        typer.Argument(help="Folder of studies, manifest (CSV) or BIDS dataset."),
+        typer.Argument(help="Folder of studies, manifest (CSV), table of pyradiomics, or BIDS dataset."),
     ],
     *,
     choices: Choices,
@@ -37,14 +36,20 @@ def run(
     ],
     roi: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATTERN", help="Where the lesions of a study lie; repeatable."),
+        typer.Option(
+            metavar="PATTERN",
+            help="Where the lesions of a study lie, such as '{study}/rois/*.nii.gz', or dicom:seg, "
+            "dicom:rtstruct; repeatable.",
+        ),
     ] = None,
-    labels: Annotated[Path | None, typer.Option(help="Names of the labels, for all studies.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(metavar="PATTERN", help="Names of the labels, of all studies or of each.")
+    ] = None,
     background: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=...",
-            help="Reference region for ratios, as for petquant suv, in every study; repeatable.",
+            help="Reference region for ratios, as for petquant suv, with {study} where it is of each; repeatable.",
         ),
     ] = None,
     psf_fwhm_mm: Annotated[
@@ -114,7 +119,7 @@ def run(
     from dataclasses import replace
 
     from petquant import batch
-    from petquant.background import background_of
+    from petquant.batch.collected import opened
     from petquant.batch.settings import cores
     from petquant.export.record import Privacy
     from petquant.paths import existing
@@ -138,20 +143,22 @@ def run(
     tasks = tasks_of(
         existing(source),
         roi_patterns=roi or (),
-        backgrounds=[background_of(text) for text in background or ()],
+        backgrounds=background or (),
         choices=replace(
             choices,
             allow_empty=allow_empty,
             has_further=more,
             reading=replace(reading, splits_components=split_components),
         ),
-        labels=None if labels is None else existing(labels),
+        labels=labels,
         psf_fwhm_mm=psf_fwhm_mm,
     )
     apart_folder(out, _inputs(tasks))
     with Screen(out, total=len(tasks)) as screen:
         summary = batch.run(tasks, out, settings=settings, listener=screen.show)
     screen.account(summary)
+    with opened(out) as collected:
+        screen.odd(collected.cohort())
     return summary.exit_code
 
 
@@ -159,9 +166,9 @@ def tasks_of(
     source: Path,
     *,
     roi_patterns: Sequence[str],
-    backgrounds: Sequence[Background],
+    backgrounds: Sequence[str],
     choices: Choices,
-    labels: Path | None,
+    labels: str | None,
     psf_fwhm_mm: float | None,
 ) -> Sequence[StudyTask]:
     """Return the studies that a source holds."""

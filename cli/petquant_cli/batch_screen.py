@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ from petquant_cli.messages import MESSAGES, escaped
 
 if TYPE_CHECKING:
     from petquant.batch import Outcome, Progress, Summary
+    from petquant.batch.cohort import CohortWarning
 
 __all__ = ["Screen"]
 
@@ -67,6 +68,13 @@ class Screen:
             MESSAGES.say(f"{summary.missing} studies are not accounted for; the same call goes on")
         if summary.others:
             MESSAGES.say(f"{summary.others} more studies of earlier calls are in {self._out}")
+
+    def odd(self, warnings: Iterable[CohortWarning]) -> None:
+        """Say what is odd across the studies."""
+        from petquant.errors import Finding
+
+        for warning in warnings:
+            MESSAGES.note(Finding(code=warning.code, found=warning.line()))
 
     def _say_failing(self, progress: Progress) -> None:
         end = progress.ended

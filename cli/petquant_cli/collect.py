@@ -32,7 +32,8 @@ def run(
     table: Annotated[
         str,
         typer.Option(
-            metavar="measurements|runs", help="A row for every region, or for every study with its outcome."
+            metavar="measurements|runs|warnings",
+            help="A row for every region, for every study with its outcome, or for what is odd across them.",
         ),
     ] = "measurements",
     format_: Annotated[
@@ -75,7 +76,9 @@ def run(
 
 
 def _table(collected: Collected, name: str, *, with_timings: bool) -> Table:
-    return collected.runs(with_timings=with_timings) if name == "runs" else collected.measurements()
+    if name == "runs":
+        return collected.runs(with_timings=with_timings)
+    return collected.warnings() if name == "warnings" else collected.measurements()
 
 
 def _lines(found: Table, format_: str) -> Iterator[bytes]:

@@ -410,6 +410,24 @@ _ROWS = (
         "--injection-datetime",
     ),
     ("UPTAKE_OUTSIDE_PROTOCOL", "flag", "uptake time outside the tracer's window", ""),
+    # Across the studies of a batch, of one tracer where not said otherwise
+    ("COHORT_DUPLICATE", "info", "studies of a batch, of any tracer, are one scan", "take one out"),
+    (
+        "COHORT_OUTLIER",
+        "info",
+        "SUV factor, injected activity or weight far from those of the other studies",
+        "hold it against the patient's file",
+    ),
+    (
+        "COHORT_PATIENT_REPEATED",
+        "info",
+        "studies with one tracer are of one patient",
+        "analyse them as repeats, or take one",
+    ),
+    ("COHORT_RECONSTRUCTION_MIXED", "info", "studies are reconstructed in several ways", "harmonise"),
+    ("COHORT_SCANNER_MIXED", "info", "studies are of several scanners", "harmonise"),
+    ("COHORT_UPTAKE_OUTSIDE_PROTOCOL", "info", "uptake times outside the tracer's window", ""),
+    ("COHORT_VOXELS_MIXED", "info", "studies have voxels of several sizes", "harmonise"),
     (
         "FRAME_DURATION_MISSING",
         "refuse",

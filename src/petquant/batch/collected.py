@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from petquant.batch.cohort import COLUMNS, CohortWarning, cohort_warnings, facts_of_record
 from petquant.batch.measuring import flags_of_record
 from petquant.batch.outcome import Outcome
 from petquant.batch.store import STORE, Run, read_store
@@ -18,11 +19,11 @@ from petquant.export.record import SCHEMA_VERSION, rows_of_record
 
 __all__ = ["INTEGERS", "TABLES", "TEXT", "Collected", "Table", "opened"]
 
-TABLES: Final = ("measurements", "runs")
+TABLES: Final = ("measurements", "runs", "warnings")
 HEAD: Final = ("study", "outcome", "code", "message")
 TIMINGS: Final = ("seconds", "attempts")
-TEXT: Final = TEXT_COLUMNS | {*HEAD}
-INTEGERS: Final = INTEGER_COLUMNS | {"n_measurements", "attempts"}
+TEXT: Final = TEXT_COLUMNS | {*HEAD, *COLUMNS} - {"n_studies"}
+INTEGERS: Final = INTEGER_COLUMNS | {"n_measurements", "attempts", "n_studies"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,18 @@ class Collected:
                 yield [*_head(run), *given, *(getattr(run, name) for name in own)]
 
         return Table(columns=(*HEAD, *names.values(), *own), given=tuple(names.values()), rows=rows())
+
+    def cohort(self) -> tuple[CohortWarning, ...]:
+        """Return what is odd across the studies that were measured."""
+        return cohort_warnings(
+            facts_of_record(run.study, json.loads(self._source.record(run.study) or b""))
+            for run in self._source.runs()
+            if run.n_measurements
+        )
+
+    def warnings(self) -> Table:
+        """Return a row for everything that is odd across the studies that were measured."""
+        return Table(columns=COLUMNS, given=(), rows=([*warning.row().values()] for warning in self.cohort()))
 
 
 @contextmanager

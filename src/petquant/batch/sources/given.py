@@ -1,0 +1,127 @@
+"""What is given with a source holds for all of its studies: patterns of regions, backgrounds, choices."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from petquant.background import Background, background_of
+from petquant.batch.sources.matching import OWN_REGIONS, filled, matches, require_places
+from petquant.batch.task import StudyTask
+from petquant.errors import PetquantError
+from petquant.paths import existing
+from petquant.study import Choices
+
+__all__ = ["Given"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What holds for all studies of a source.
+
+    Parameters
+    ----------
+    roi_patterns
+        Patterns of the files of regions, see `petquant.batch.sources.matching`.
+    backgrounds
+        As they are, or in words (`petquant.background.text`) that a study fills in.
+    choices
+        Of all studies; a row of a table comes on top.
+    labels
+        File with the names of the labels, a path that a study fills in.
+    psf_fwhm_mm
+        As for `petquant.quantify.quantify`.
+    """
+
+    roi_patterns: tuple[str, ...] = ()
+    backgrounds: tuple[str | Background, ...] = ()
+    choices: Choices = field(default_factory=Choices)
+    labels: str | None = None
+    psf_fwhm_mm: float | None = None
+
+    def require_places(self, *known: str) -> None:
+        """Raise OPTION_INVALID for words in braces that no study of the source fills in."""
+        texts = [pattern for pattern in self.roi_patterns if pattern.lower() not in OWN_REGIONS]
+        texts += [one for one in self.backgrounds if isinstance(one, str)]
+        require_places([*texts, *([] if self.labels is None else [self.labels])], known)
+
+    def task(
+        self,
+        name: str,
+        study: str,
+        *,
+        places: Mapping[str, str],
+        own_regions: Mapping[str, Sequence[str]] | None = None,
+        rois: Sequence[str] = (),
+        choices: Choices | None = None,
+        columns: Mapping[str, str] | None = None,
+        backgrounds: Sequence[Background] = (),
+        labels: str | None = None,
+    ) -> StudyTask:
+        """Return the task of one study.
+
+        Parameters
+        ----------
+        places
+            What the study fills in, by word in braces.
+        own_regions
+            Its DICOM regions by modality.
+        rois, choices, columns, backgrounds, labels
+            What is known of this study alone; regions by pattern are looked for when there are none, and a
+            background comes in place of one of the same name.
+        """
+        files, why_not = list(rois), ""
+        if not files:
+            files, why_not = self._matching(places, own_regions or {})
+        try:
+            behind = {one.name: one for one in (*self._backgrounds(places), *backgrounds)}
+            labels = labels or self._labels(places)
+        except PetquantError as error:
+            behind, why_not = {}, why_not or "; ".join(one.line() for one in error.findings)
+        return StudyTask(
+            name=name,
+            study=study,
+            rois=tuple(files),
+            backgrounds=tuple(behind.values()),
+            labels=labels,
+            choices=choices or self.choices,
+            psf_fwhm_mm=self.psf_fwhm_mm,
+            columns=dict(columns or {}),
+            reason_to_skip=why_not,
+        )
+
+    def _matching(
+        self, places: Mapping[str, str], own_regions: Mapping[str, Sequence[str]]
+    ) -> tuple[list[str], str]:
+        """Return the files that the patterns match, or none and the reason."""
+        found: list[str] = []
+        for pattern in self.roi_patterns:
+            modality = OWN_REGIONS.get(pattern.lower())
+            files = matches(pattern, places) if modality is None else sorted(own_regions.get(modality, ()))
+            if modality is not None and len(files) > 1:  # of another reader, of the CT: who can say
+                return [], f"{len(files)} {modality} objects belong to the study; name one by a path"
+            found += files
+        if found or self.choices.allow_empty:
+            return list(dict.fromkeys(found)), ""
+        return [], self._no_region(places)
+
+    def _no_region(self, places: Mapping[str, str]) -> str:
+        tried = [
+            pattern if pattern.lower() in OWN_REGIONS else filled(pattern, places)
+            for pattern in self.roi_patterns
+        ]
+        return f"no region: nothing matches {' or '.join(tried)}" if tried else "no region was given"
+
+    def _backgrounds(self, places: Mapping[str, str]) -> list[Background]:
+        return [
+            background_of(filled(one, places)) if isinstance(one, str) else one for one in self.backgrounds
+        ]
+
+    def _labels(self, places: Mapping[str, str]) -> str | None:
+        return None if self.labels is None else os.fspath(existing(Path(filled(self.labels, places))))
+
+    def with_study(self, uid: str) -> Choices:
+        """Return the choices with the study that is meant, where its UID is known."""
+        return replace(self.choices, study=uid) if uid else self.choices
