@@ -49,7 +49,8 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="NAME=...",
-            help="Reference region for ratios, as for petquant suv, with {study} where it is of each; repeatable.",
+            help="Reference region for ratios, as for petquant suv, with {study} where it is of each; "
+            "repeatable.",
         ),
     ] = None,
     psf_fwhm_mm: Annotated[

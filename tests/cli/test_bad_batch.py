@@ -1,4 +1,4 @@
-"""Reliability 86 and 89 to 93 of a batch: kills, signals, locks, full disks, studies that crash, hang or swell."""
+"""Reliability 86 and 89 to 93 of a batch: kills, signals, locks, full disks, studies that crash or hang."""
 
 from __future__ import annotations
 
