@@ -49,7 +49,7 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="NAME=...",
-            help="Reference region for ratios, as for petquant suv, with {study} where each has its own; "
+            help="Reference region for ratios, as for petquant suv, with {study} where it is of each; "
             "repeatable.",
         ),
     ] = None,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 
+import nibabel as nib
+import numpy as np
 import pytest
 from petquant_phantoms import TINY, pet_datasets, write_datasets, write_study
 
@@ -197,3 +199,38 @@ def test_one_label_alone_is_measured_where_a_row_says_so(manifest):
     measured = quantify(task.study, task.rois, choices=task.choices).measurements
     assert [row.roi_id for row in measured] == ["2"]
     assert measured[0].values["suv_max"] == pytest.approx(0.2, abs=1e-4)  # the cold lesion of the phantom
+
+
+def test_a_study_without_a_patient_id_takes_nobody_elses_regions(tree):
+    (tree / "masks").mkdir()
+    shutil.copyfile(tree / "a/rois/lesions.nii.gz", tree / "masks/P13.nii.gz")
+    for file in (tree / "a/pet").iterdir():
+        file.write_bytes(file.read_bytes().replace(b"P11 ", b"    "))
+    nameless, *_ = tasks_of(tree, roi_patterns=["{source}/masks/{patient}*.nii.gz"])
+    assert (nameless.choices.study, nameless.rois) == ("2.25.11", ())
+    assert "{patient}" in nameless.reason_to_skip
+
+
+def test_a_nifti_beside_the_dicom_that_it_was_made_of_is_not_measured_twice(tree):
+    for folder in ("a/pet", "alone"):
+        (tree / folder).mkdir(exist_ok=True)
+        image = nib.Nifti1Image(np.ones((4, 4, 4), np.float32), TINY.grid.ras_affine())
+        nib.save(image, tree / folder / "converted_pet.nii.gz")
+        (tree / folder / "converted_pet.json").write_text('{"Modality": "PT"}', encoding="utf-8")
+    tasks = {task.name: task for task in tasks_of(tree, choices=Choices(allow_empty=True))}
+    assert "in the folder of a study in DICOM" in tasks["a_pet_converted_pet"].reason_to_skip
+    assert tasks["alone_converted_pet"].reason_to_skip == ""
+
+
+def test_several_objects_of_regions_are_not_guessed_among(tree, save_seg, make_seg):
+    slices = pet_datasets(TINY, edit=named(11))
+    slices.sort(key=lambda ds: float(ds.ImagePositionPatient[2]))
+    mask = np.zeros((len(slices), slices[0].Rows, slices[0].Columns), bool)
+    mask[2, 4:6, 4:6] = True
+    seg = make_seg(slices, {1: mask})
+    save_seg(seg, tree / "one.dcm")
+    (one, *_) = tasks_of(tree, roi_patterns=["dicom:seg"])
+    assert one.rois == (str(tree / "one.dcm"),)
+    save_seg(seg, tree / "two.dcm")
+    (one, *_) = tasks_of(tree, roi_patterns=["dicom:seg"])
+    assert (one.rois, one.reason_to_skip[:14]) == ((), "2 SEG objects ")

@@ -20,7 +20,7 @@ from petquant.version import __version__
 
 __all__ = ["ends_on_dask", "measured_on_worker"]
 
-CONNECTED_WITHIN_S = 30
+CONNECTED_WITHIN_S = 10
 AHEAD = 2  # jobs a thread of the cluster: one that runs, and one that waits
 
 _OF_THREAD = threading.local()

@@ -61,6 +61,8 @@ def measured_alone(job: Job, driver: Connection) -> tuple[Ended, list[str]] | No
     driver
         Whence jobs come; nothing comes while one runs, so that it is readable only at its end.
     """
+    if driver.poll():
+        return None  # it went away while this process started
     started = time.monotonic()
     scratch = Path(tempfile.mkdtemp(prefix="petquant_batch_"))
     from_child, to_driver = os.pipe()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -90,8 +89,6 @@ class Discovered:
 def discover(
     root: str | os.PathLike[str],
     choices: Choices | None = None,
-    *,
-    listener: Callable[[Tree], None] | None = None,
 ) -> Discovered:
     """Return every PET series of a tree with what can be computed of it, in the order of their folders.
 
@@ -101,8 +98,6 @@ def discover(
         Folder of any mess; a study may lie in several folders, and several studies in one.
     choices
         SUV types, overrides and allowances, as for `petquant.quantify`.
-    listener
-        Called when the files are sorted to studies, before these are judged.
 
     Raises
     ------
@@ -111,8 +106,6 @@ def discover(
     """
     choices = choices or Choices()
     tree = look_through(root, follow_symlinks=choices.follow_symlinks)
-    if listener is not None:
-        listener(tree)
     habits = Habits()
     of_dicom = [one for study in tree.studies for one in _judged(study, choices, habits)]
     of_images = [_judged_image(image, choices) for image in tree.images]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from petquant.background import Background, background_of
-from petquant.batch.sources.matching import OWN_REGIONS, filled, matches, require_places
+from petquant.batch.sources.matching import OWN_REGIONS, empty_place, filled, matches, require_places
 from petquant.batch.task import StudyTask
-from petquant.errors import PetquantError
+from petquant.errors import PetquantError, UsageError
 from petquant.paths import existing
 from petquant.study import Choices
 
@@ -99,7 +99,12 @@ class Given:
         found: list[str] = []
         for pattern in self.roi_patterns:
             modality = OWN_REGIONS.get(pattern.lower())
-            files = matches(pattern, places) if modality is None else sorted(own_regions.get(modality, ()))
+            if modality is not None:
+                files = sorted(own_regions.get(modality, ()))
+            elif empty_place(pattern, places):
+                continue
+            else:
+                files = matches(pattern, places)
             if modality is not None and len(files) > 1:  # of another reader, of the CT: who can say
                 return [], f"{len(files)} {modality} objects belong to the study; name one by a path"
             found += files
@@ -109,19 +114,29 @@ class Given:
 
     def _no_region(self, places: Mapping[str, str]) -> str:
         tried = [
-            pattern if pattern.lower() in OWN_REGIONS else filled(pattern, places)
+            pattern
+            if pattern.lower() in OWN_REGIONS or empty_place(pattern, places)
+            else filled(pattern, places)
             for pattern in self.roi_patterns
         ]
         return f"no region: nothing matches {' or '.join(tried)}" if tried else "no region was given"
 
     def _backgrounds(self, places: Mapping[str, str]) -> list[Background]:
         return [
-            background_of(filled(one, places)) if isinstance(one, str) else one for one in self.backgrounds
+            background_of(_whole(one, places)) if isinstance(one, str) else one for one in self.backgrounds
         ]
 
     def _labels(self, places: Mapping[str, str]) -> str | None:
-        return None if self.labels is None else os.fspath(existing(Path(filled(self.labels, places))))
+        return None if self.labels is None else os.fspath(existing(Path(_whole(self.labels, places))))
 
     def with_study(self, uid: str) -> Choices:
         """Return the choices with the study that is meant, where its UID is known."""
         return replace(self.choices, study=uid) if uid else self.choices
+
+
+def _whole(text: str, places: Mapping[str, str]) -> str:
+    """Return a text filled in, or raise where the study has nothing for a word of it."""
+    empty = empty_place(text, places)
+    if empty:
+        raise UsageError.of("OPTION_INVALID", f"{text}, and {{{empty}}} is empty", expected="a value")
+    return filled(text, places)
