@@ -61,9 +61,7 @@ def run(
     reading: Reading,
     participant_label: Annotated[
         list[str] | None,
-        typer.Option(
-            LABEL, metavar="01 02 ...", help="Participants, with or without sub-; all by default."
-        ),
+        typer.Option(LABEL, metavar="01 02 ...", help="Participants, with or without sub-; all by default."),
     ] = None,
     roi: Annotated[
         list[str] | None,

@@ -21,7 +21,7 @@ from petquant.discover.tree import FoundStudy, Tree, look_through
 from petquant.errors import Finding, PetquantError, Refused, UnreadableInput
 from petquant.flags import flags_of, refusals_of
 from petquant.quantify import study_refusals
-from petquant.study import Choices, PetStudy, open_found
+from petquant.study import Choices, PetStudy
 from petquant.suv.normalisation import NORMALISATIONS
 from petquant.suv.ratio import ratio_refusals
 
@@ -216,8 +216,10 @@ def _lost(study: FoundStudy, uid: str, damaged: list[Instance]) -> DiscoveredSer
 
 def _judged_image(image: str, choices: Choices) -> DiscoveredSeries:
     """Return the verdict on a NIfTI image with its side-car."""
+    from petquant.study.nifti import open_nifti  # noqa: PLC0415 - not needed for DICOM
+
     try:
-        opened = open_found(Path(image), replace(choices, suv_types=_all_types(choices)))
+        opened = open_nifti(Path(image), replace(choices, suv_types=_all_types(choices)), is_hashed=False)
     except PetquantError as error:
         return DiscoveredSeries(
             study_folder=image,
