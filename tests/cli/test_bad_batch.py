@@ -364,7 +364,8 @@ def test_bad_090_a_signal_stops_the_studies_too_and_says_how_to_go_on(tiny, tmp_
 def script_of(tiny, tmp_path, out) -> str:
     """The command on two studies, of which the second hangs."""
     return (
-        "import sys; import batch_faults; from petquant import batch; from petquant_cli import main\n"
+        "import signal, sys; import batch_faults; from petquant import batch; from petquant_cli import main\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it\n"
         "import petquant_cli.batch as command; from petquant.batch import StudyTask, run\n"
         f"command.tasks_of = lambda *_, **__: [StudyTask(name=n, study={str(tiny.dicom)!r}, "
         f"rois=({str(tiny.lesions)!r},)) for n in ('good-1', 'hang-1')]\n"

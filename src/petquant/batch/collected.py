@@ -189,7 +189,7 @@ def _given_names(source: Source, taken: set[str]) -> dict[str, str]:
 
 
 def _head(run: Run) -> list[Any]:
-    return [run.study, str(run.outcome), run.code, run.message]
+    return [run.study, str(run.outcome), run.code, run.message.replace("\n", " | ")]
 
 
 def _no_result(path: Path, found: str) -> PetquantError:
