@@ -83,7 +83,7 @@ def run(
     ] = False,
     more: Annotated[bool, typer.Option("--more", help="Measure the further quantities too.")] = False,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="Accept an image without a region: no lesion.")
+        bool, typer.Option("--allow-empty", help="Accept a file without a region: no lesion.")
     ] = False,
     workers: Annotated[
         int | None, typer.Option(help="Images measured side by side; as many as cores by default.")

@@ -77,7 +77,7 @@ def test_every_study_of_a_tree_is_a_task_wherever_its_files_lie(built):
     assert all(task.choices.is_strict for task in tasks)
     assert [len(task.rois) for task in tasks] == [1, 1, 0, 0]
     assert tasks[0].rois[0].endswith("rois/lesions.nii.gz")
-    assert tasks[2].reason_to_skip.startswith("no region: nothing matches ")
+    assert tasks[2].reason_to_skip == "no region: nothing matches {study}/../rois/*.nii.gz"
 
 
 def test_names_do_not_change_when_other_studies_go(tree):
@@ -113,7 +113,7 @@ def test_a_study_without_its_background_is_skipped_and_says_so(tree):
     )
     assert [one.name for one in first.backgrounds] == ["liver", "pool"]
     assert first.reason_to_skip == ""
-    assert second.reason_to_skip.startswith("PATH_NOT_FOUND")
+    assert second.reason_to_skip == "no background liver={study}/../liver.nii.gz: PATH_NOT_FOUND"
 
 
 def test_a_row_is_a_study_with_all_that_is_said_of_it(manifest, built):
@@ -217,7 +217,7 @@ def test_a_nifti_beside_the_dicom_that_it_was_made_of_is_not_measured_twice(tree
         image = nib.Nifti1Image(np.ones((4, 4, 4), np.float32), TINY.grid.ras_affine())
         nib.save(image, tree / folder / "converted_pet.nii.gz")
         (tree / folder / "converted_pet.json").write_text('{"Modality": "PT"}', encoding="utf-8")
-    tasks = {task.name: task for task in tasks_of(tree, choices=Choices(allow_empty=True))}
+    tasks = {task.name: task for task in tasks_of(tree, roi_patterns=["{study}/*_pet.nii.gz"])}
     assert "in the folder of a study in DICOM" in tasks["a_pet_converted_pet"].reason_to_skip
     assert tasks["alone_converted_pet"].reason_to_skip == ""
 
@@ -234,3 +234,25 @@ def test_several_objects_of_regions_are_not_guessed_among(tree, save_seg, make_s
     save_seg(seg, tree / "two.dcm")
     (one, *_) = tasks_of(tree, roi_patterns=["dicom:seg"])
     assert (one.rois, one.reason_to_skip[:14]) == ((), "2 SEG objects ")
+
+
+def test_an_empty_cell_is_no_lesion_on_request_and_a_pattern_without_match_never_is(manifest, built):
+    path = manifest("study,roi\na/pet,\n")
+    with pytest.raises(UsageError, match="roi is empty"):
+        tasks_of(path)
+    (task,) = tasks_of(path, choices=Choices(allow_empty=True))
+    assert (task.rois, task.reason_to_skip) == ((), "")
+    measured = quantify(task.study, task.rois, choices=task.choices)
+    assert measured.summary["n_lesions"] == 0
+    tasks = tasks_of(built, roi_patterns=["{study}/typo/*"], choices=Choices(allow_empty=True))
+    assert all(task.reason_to_skip for task in tasks)
+
+
+def test_a_background_of_a_row_comes_in_place_of_that_of_all(manifest, built):
+    path = manifest('study,roi,backgrounds\na/pet,a/rois,"pool=sphere:0,0,0,5"\n')
+    (task,) = tasks_of(path, backgrounds=["pool={study}/none.nii.gz", "liver=auto:liver"])
+    assert [(one.name, one.shape is not None) for one in task.backgrounds] == [
+        ("liver", False),
+        ("pool", True),
+    ]
+    assert task.reason_to_skip == ""
