@@ -104,7 +104,7 @@ def run(
     from petquant.export.record import Privacy
     from petquant.paths import existing
     from petquant.quantify import quantify
-    from petquant_cli.destination import apart, checked_format, file_of, read_with, secret
+    from petquant_cli.destination import apart, checked_format, file_of, has_names, read_with, secret
     from petquant_cli.messages import MESSAGES
 
     format_ = checked_format(format_, out, FORMATS)
@@ -113,7 +113,7 @@ def run(
     privacy = Privacy(
         with_identifiers=with_identifiers,
         has_hashed_uids=hash_uids,
-        has_roi_names=_has_names(roi_names),
+        has_roi_names=has_names(roi_names),
         key=None if pseudonym_key is None else secret(pseudonym_key),
     )
     quantification = quantify(
@@ -132,14 +132,6 @@ def run(
     )
     MESSAGES.caveats(quantification.findings)
     _put(quantification, privacy, format_, out)
-
-
-def _has_names(roi_names: str) -> bool:
-    from petquant.errors import UsageError
-
-    if roi_names not in {"given", "index"}:
-        raise UsageError.of("OPTION_INVALID", f"--roi-names {roi_names}", expected="given or index")
-    return roi_names == "given"
 
 
 def _put(quantification: Quantification, privacy: Privacy, format_: str, out: Path | None) -> None:
