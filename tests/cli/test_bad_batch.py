@@ -220,14 +220,14 @@ def resident_mb() -> float:
 def test_the_memory_of_the_driver_does_not_grow_with_the_number_of_studies(tiny, tmp_path, faults):
     held: list[float] = []
     run(
-        tasks_on(tiny, *(f"s{n:02}" for n in range(60))),
+        tasks_on(tiny, *(f"s{n:02}" for n in range(36))),
         tmp_path / "out",
         settings=Settings(workers=2),
         listener=lambda _: held.append(resident_mb()),
         measure=faults.incompressible,
     )
-    # 40 studies with 1 MB each come between; a few MB are the slack of the allocator
-    assert max(held[50:]) - max(held[10:20]) < 8, held
+    # 24 studies with 1 MB each come between; a few MB are the slack of the allocator
+    assert max(held[32:]) - max(held[:8]) < 8, held
 
 
 # 89: SIGKILL
@@ -301,7 +301,7 @@ def recorded_in(out: Path) -> set[str]:
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc here")
 def test_bad_089_a_driver_killed_fifty_times_resumes_to_the_same_bytes(tiny, tmp_path, faults, monkeypatch):
     monkeypatch.setenv(faults.LOG, str(tmp_path / "undisturbed.log"))
-    tasks = tasks_on(tiny, *(f"s{n:02}" for n in range(70)))
+    tasks = tasks_on(tiny, *(f"s{n:02}" for n in range(50)))
     whole = tmp_path / "whole"
     run(tasks, whole, settings=Settings(workers=2, privacy=KEYED), measure=faults.logged)
 
@@ -312,7 +312,7 @@ def test_bad_089_a_driver_killed_fifty_times_resumes_to_the_same_bytes(tiny, tmp
     for _ in range(50):
         before, recorded = lines_of(log), recorded_in(out)
         pid = drive(tasks, out, faults)
-        wanted = len(before) + chance.choice([0, 1, 1, 2, 2])
+        wanted = len(before) + chance.choice([0, 0, 1, 1, 2])
         is_gone = False
         while len(lines_of(log)) < wanted and not is_gone:
             time.sleep(0.001)
@@ -328,7 +328,7 @@ def test_bad_089_a_driver_killed_fifty_times_resumes_to_the_same_bytes(tiny, tmp
     assert kills >= 40
     at_last = len(lines_of(log))
     summary = run(tasks, out, settings=Settings(workers=2, privacy=KEYED), measure=faults.logged)
-    assert (summary.counts[Outcome.FLAGGED], summary.missing) == (70, 0)
+    assert (summary.counts[Outcome.FLAGGED], summary.missing) == (50, 0)
     assert len(lines_of(log)) - at_last == summary.computed
     assert tables_of(out) == tables_of(whole)
     assert {path.name for path in out.iterdir()} == {STORE, "petquant.log.jsonl", STUDIES}
@@ -468,7 +468,7 @@ def small_disk(tmp_path) -> Iterator[Path]:
     disk.mkdir()
     mount = shutil.which("mount")
     made = mount and subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=400k", "tmpfs", disk], capture_output=True, check=False
+        [mount, "-t", "tmpfs", "-o", "size=250k", "tmpfs", disk], capture_output=True, check=False
     )
     if not made or made.returncode:
         pytest.skip("a small disk cannot be mounted here")
