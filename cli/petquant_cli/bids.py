@@ -19,7 +19,7 @@ __all__ = ["BidsCommand", "run"]
 
 LEVELS = ("participant", "group")
 LABEL = "--participant-label"
-LABELS = (LABEL, "--participant_label")  # the second is how BIDS apps spell it
+UNDERLINED = "--participant_label"  # as BIDS apps spell it too
 
 
 class BidsCommand(PlainCommand):
@@ -34,8 +34,9 @@ def _one_by_one(args: list[str]) -> list[str]:
     """Return arguments with ``--participant-label 01 02`` as one option for each word."""
     spread: list[str] = []
     is_labels = False
-    for word in args:
-        if word in LABELS:
+    for given in args:
+        word = given.replace(UNDERLINED, LABEL, 1) if given.startswith(UNDERLINED) else given
+        if word == LABEL:
             is_labels = True
         elif word.startswith("-"):
             is_labels = False
@@ -47,8 +48,8 @@ def _one_by_one(args: list[str]) -> list[str]:
 
 @with_choices_for_all
 def run(
-    dataset: Annotated[Path, typer.Argument(metavar="BIDS_DIR", help="Dataset with PET images.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT_DIR", help="Folder of the results.")],
+    dataset: Annotated[Path, typer.Argument(metavar="DATASET", help="Dataset with PET images.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the results.")],
     level: Annotated[
         str,
         typer.Argument(
@@ -60,9 +61,7 @@ def run(
     reading: Reading,
     participant_label: Annotated[
         list[str] | None,
-        typer.Option(
-            *LABELS, metavar="01 02 ...", help="Participants, with or without sub-; all by default."
-        ),
+        typer.Option(LABEL, metavar="01 02 ...", help="Participants, with or without sub-; all by default."),
     ] = None,
     roi: Annotated[
         list[str] | None,
@@ -84,7 +83,7 @@ def run(
     ] = False,
     more: Annotated[bool, typer.Option("--more", help="Measure the further quantities too.")] = False,
     allow_empty: Annotated[
-        bool, typer.Option("--allow-empty", help="Accept an image without a region: no lesion.")
+        bool, typer.Option("--allow-empty", help="Accept a file without a region: no lesion.")
     ] = False,
     workers: Annotated[
         int | None, typer.Option(help="Images measured side by side; as many as cores by default.")

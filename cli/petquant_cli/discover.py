@@ -71,8 +71,9 @@ def _say(found: Discovered) -> None:
     for one in tree.unread:
         words = f"{one.n_files} that may be PET, the first {one.first}: {one.found}"
         MESSAGES.note(Finding(code=one.code, found=words))
+    n_studies = len(tree.studies) + len(tree.images)
     n_good = sum(one.is_computable for one in found.series)
     MESSAGES.say(
-        f"{tree.n_files} files: {len(tree.studies) + len(tree.images)} studies with PET, {tree.n_without_pet} "
-        f"without; {len(found.series)} PET series, {n_good} can be computed"
+        f"{tree.n_files} files: {n_studies} studies with PET, {tree.n_without_pet} without; "
+        f"{len(found.series)} PET series, {n_good} can be computed"
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import os
 import shutil
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -84,6 +86,19 @@ def test_the_record_counts_what_is_no_pet(petquant_within, tree):
     refused = next(one for one in record["series"] if one["folder"] == "weightless")
     assert {"WEIGHT_MISSING"} <= {cause["code"] for cause in refused["refusals"]}
     assert all("found" in cause for cause in refused["refusals"])
+
+
+def test_the_record_and_its_rows_are_those_of_the_contract(petquant_within, tree, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "docs/reference")
+    named = [key for key, _, _ in importlib.import_module("json_contract").DISCOVER_RECORD]
+    record = petquant_within("discover", tree, "--format", "json").json
+    assert list(record) == list(dict.fromkeys(key.partition("[]")[0] for key in named))
+    of_series = [
+        key.removeprefix("series[].").removesuffix("[]") for key in named if key.startswith("series")
+    ]
+    assert list(record["series"][0]) == of_series
+    (header, *_) = petquant_within("discover", tree).out.decode().splitlines()
+    assert header.split(",") == of_series
 
 
 def test_a_table_names_series_and_causes(petquant_within, tree):

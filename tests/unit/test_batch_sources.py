@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 
+import nibabel as nib
+import numpy as np
 import pytest
 from petquant_phantoms import TINY, pet_datasets, write_datasets, write_study
 
 from petquant.batch.sources import tasks_of
 from petquant.errors import UnreadableInput, UsageError
+from petquant.quantify import quantify
 from petquant.study import Choices
 
 
@@ -74,7 +77,7 @@ def test_every_study_of_a_tree_is_a_task_wherever_its_files_lie(built):
     assert all(task.choices.is_strict for task in tasks)
     assert [len(task.rois) for task in tasks] == [1, 1, 0, 0]
     assert tasks[0].rois[0].endswith("rois/lesions.nii.gz")
-    assert tasks[2].reason_to_skip.startswith("no region: nothing matches ")
+    assert tasks[2].reason_to_skip == "no region: nothing matches {study}/../rois/*.nii.gz"
 
 
 def test_names_do_not_change_when_other_studies_go(tree):
@@ -110,7 +113,7 @@ def test_a_study_without_its_background_is_skipped_and_says_so(tree):
     )
     assert [one.name for one in first.backgrounds] == ["liver", "pool"]
     assert first.reason_to_skip == ""
-    assert second.reason_to_skip.startswith("PATH_NOT_FOUND")
+    assert second.reason_to_skip == "no background liver={study}/../liver.nii.gz: PATH_NOT_FOUND"
 
 
 def test_a_row_is_a_study_with_all_that_is_said_of_it(manifest, built):
@@ -181,3 +184,75 @@ def test_a_table_of_pyradiomics_works_as_it_is(manifest, built):
 def test_yes_and_no_in_a_cell_are_what_they_say(manifest):
     path = manifest("study,roi,trust_sidecar_times\na/pet,a/rois,no\nb b/pet,b b/rois,yes\n")
     assert [task.choices.overrides.trust_sidecar_times for task in tasks_of(path)] == [None, True]
+
+
+def test_an_image_is_called_without_its_suffix(manifest, built):
+    (built / "scan.nii.gz").write_bytes(b"")
+    (task,) = tasks_of(manifest("Image,Mask\nscan.nii.gz,a/rois/lesions.nii.gz\n"))
+    (built / "scan.nii.gz").unlink()
+    assert task.name == "scan"
+
+
+def test_one_label_alone_is_measured_where_a_row_says_so(manifest):
+    path = manifest("study,roi,roi_label\na/pet,a/rois/lesions.nii.gz,2\n")
+    (task,) = tasks_of(path)
+    measured = quantify(task.study, task.rois, choices=task.choices).measurements
+    assert [row.roi_id for row in measured] == ["2"]
+    assert measured[0].values["suv_max"] == pytest.approx(0.2, abs=1e-4)  # the cold lesion of the phantom
+
+
+def test_a_study_without_a_patient_id_takes_nobody_elses_regions(tree):
+    (tree / "masks").mkdir()
+    shutil.copyfile(tree / "a/rois/lesions.nii.gz", tree / "masks/P13.nii.gz")
+    for file in (tree / "a/pet").iterdir():
+        file.write_bytes(file.read_bytes().replace(b"P11 ", b"    "))
+    nameless, *_ = tasks_of(tree, roi_patterns=["{source}/masks/{patient}*.nii.gz"])
+    assert (nameless.choices.study, nameless.rois) == ("2.25.11", ())
+    assert "{patient}" in nameless.reason_to_skip
+
+
+def test_a_nifti_beside_the_dicom_that_it_was_made_of_is_not_measured_twice(tree):
+    for folder in ("a/pet", "alone"):
+        (tree / folder).mkdir(exist_ok=True)
+        image = nib.Nifti1Image(np.ones((4, 4, 4), np.float32), TINY.grid.ras_affine())
+        nib.save(image, tree / folder / "converted_pet.nii.gz")
+        (tree / folder / "converted_pet.json").write_text('{"Modality": "PT"}', encoding="utf-8")
+    tasks = {task.name: task for task in tasks_of(tree, roi_patterns=["{study}/*_pet.nii.gz"])}
+    assert "in the folder of a study in DICOM" in tasks["a_pet_converted_pet"].reason_to_skip
+    assert tasks["alone_converted_pet"].reason_to_skip == ""
+
+
+def test_several_objects_of_regions_are_not_guessed_among(tree, save_seg, make_seg):
+    slices = pet_datasets(TINY, edit=named(11))
+    slices.sort(key=lambda ds: float(ds.ImagePositionPatient[2]))
+    mask = np.zeros((len(slices), slices[0].Rows, slices[0].Columns), bool)
+    mask[2, 4:6, 4:6] = True
+    seg = make_seg(slices, {1: mask})
+    save_seg(seg, tree / "one.dcm")
+    (one, *_) = tasks_of(tree, roi_patterns=["dicom:seg"])
+    assert one.rois == (str(tree / "one.dcm"),)
+    save_seg(seg, tree / "two.dcm")
+    (one, *_) = tasks_of(tree, roi_patterns=["dicom:seg"])
+    assert (one.rois, one.reason_to_skip[:14]) == ((), "2 SEG objects ")
+
+
+def test_an_empty_cell_is_no_lesion_on_request_and_a_pattern_without_match_never_is(manifest, built):
+    path = manifest("study,roi\na/pet,\n")
+    with pytest.raises(UsageError, match="roi is empty"):
+        tasks_of(path)
+    (task,) = tasks_of(path, choices=Choices(allow_empty=True))
+    assert (task.rois, task.reason_to_skip) == ((), "")
+    measured = quantify(task.study, task.rois, choices=task.choices)
+    assert measured.summary["n_lesions"] == 0
+    tasks = tasks_of(built, roi_patterns=["{study}/typo/*"], choices=Choices(allow_empty=True))
+    assert all(task.reason_to_skip for task in tasks)
+
+
+def test_a_background_of_a_row_comes_in_place_of_that_of_all(manifest, built):
+    path = manifest('study,roi,backgrounds\na/pet,a/rois,"pool=sphere:0,0,0,5"\n')
+    (task,) = tasks_of(path, backgrounds=["pool={study}/none.nii.gz", "liver=auto:liver"])
+    assert [(one.name, one.shape is not None) for one in task.backgrounds] == [
+        ("liver", False),
+        ("pool", True),
+    ]
+    assert task.reason_to_skip == ""

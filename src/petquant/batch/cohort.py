@@ -1,7 +1,7 @@
 """What is odd across a cohort, though every study alone is right: mixed scanners, duplicates, outliers.
 
 Values of one tracer can be compared between studies that were scanned and reconstructed alike (EANM procedure
-guidelines for tumour imaging with [18F]FDG, version 2.0, Boellaard et al. 2015, doi 10.1007/s00259-014-2961-x).
+guidelines for tumour imaging with [18F]FDG, version 2.0, Boellaard et al. 2015, EJNMMI 42, 328).
 What is found here takes nothing from a number, and is for a person to look at.
 """
 

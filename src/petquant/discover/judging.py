@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from petquant.discover.tree import FoundStudy, Tree, look_through
 from petquant.errors import Finding, PetquantError, Refused, UnreadableInput
 from petquant.flags import flags_of, refusals_of
 from petquant.quantify import study_refusals
-from petquant.study import Choices, PetStudy, open_found
+from petquant.study import Choices, PetStudy
 from petquant.suv.normalisation import NORMALISATIONS
 from petquant.suv.ratio import ratio_refusals
 
@@ -90,8 +89,6 @@ class Discovered:
 def discover(
     root: str | os.PathLike[str],
     choices: Choices | None = None,
-    *,
-    listener: Callable[[Tree], None] | None = None,
 ) -> Discovered:
     """Return every PET series of a tree with what can be computed of it, in the order of their folders.
 
@@ -101,8 +98,6 @@ def discover(
         Folder of any mess; a study may lie in several folders, and several studies in one.
     choices
         SUV types, overrides and allowances, as for `petquant.quantify`.
-    listener
-        Called when the files are sorted to studies, before these are judged.
 
     Raises
     ------
@@ -111,8 +106,6 @@ def discover(
     """
     choices = choices or Choices()
     tree = look_through(root, follow_symlinks=choices.follow_symlinks)
-    if listener is not None:
-        listener(tree)
     habits = Habits()
     of_dicom = [one for study in tree.studies for one in _judged(study, choices, habits)]
     of_images = [_judged_image(image, choices) for image in tree.images]
@@ -223,8 +216,10 @@ def _lost(study: FoundStudy, uid: str, damaged: list[Instance]) -> DiscoveredSer
 
 def _judged_image(image: str, choices: Choices) -> DiscoveredSeries:
     """Return the verdict on a NIfTI image with its side-car."""
+    from petquant.study.nifti import open_nifti  # noqa: PLC0415 - not needed for DICOM
+
     try:
-        opened = open_found(Path(image), replace(choices, suv_types=_all_types(choices)))
+        opened = open_nifti(Path(image), replace(choices, suv_types=_all_types(choices)), is_hashed=False)
     except PetquantError as error:
         return DiscoveredSeries(
             study_folder=image,

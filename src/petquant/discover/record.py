@@ -43,7 +43,7 @@ def discovered_record(found: Discovered) -> dict[str, Any]:
         "n_studies_without_pet": tree.n_without_pet,
         "strays": dict(sorted(tree.strays.items())),
         "unread": [
-            {"code": one.code, "n_files": one.n_files, "first": os.path.relpath(one.first, tree.root)}
+            {"code": one.code, "n_files": one.n_files, "first": _from(one.first, tree.root)}
             for one in tree.unread
         ],
         "series": [
@@ -58,10 +58,14 @@ def discovered_record(found: Discovered) -> dict[str, Any]:
     }
 
 
+def _from(path: str, root: str) -> str:
+    return os.path.relpath(path, root) if path else ""
+
+
 def _row(one: DiscoveredSeries, root: str) -> dict[str, Any]:
     return {
-        "folder": os.path.relpath(one.folder, root),
-        "study_folder": os.path.relpath(one.study_folder, root),
+        "folder": _from(one.folder, root),
+        "study_folder": _from(one.study_folder, root),
         "study_uid": one.study_uid or None,
         "series_number": one.series_number or None,
         "series_uid": one.series_uid or None,

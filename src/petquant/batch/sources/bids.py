@@ -122,11 +122,11 @@ def _images(root: Path) -> list[Path]:
 def _masks(root: Path) -> Mapping[tuple[str, str], list[Path]]:
     """Return the masks of the derivatives by subject and session."""
     found: dict[tuple[str, str], list[Path]] = defaultdict(list)
-    for kind in MASKS:
-        for suffix in SUFFIXES:
-            for mask in root.glob(f"derivatives/**/pet/*_{kind}{suffix}"):
-                entities = _entities(mask)
-                found[entities.get("sub", ""), entities.get("ses", "")].append(mask)
+    endings = tuple(f"_{kind}{suffix}" for kind in MASKS for suffix in SUFFIXES)
+    for mask in root.glob("derivatives/**/pet/*"):
+        if mask.name.endswith(endings):
+            entities = _entities(mask)
+            found[entities.get("sub", ""), entities.get("ses", "")].append(mask)
     return {key: sorted(masks, key=os.fspath) for key, masks in found.items()}
 
 

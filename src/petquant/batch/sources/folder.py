@@ -7,11 +7,9 @@ from pathlib import Path
 
 from petquant.batch.sources.given import Given
 from petquant.batch.sources.matching import require_apart
-from petquant.batch.sources.naming import names_of
+from petquant.batch.sources.naming import names_of, words_of
 from petquant.batch.task import StudyTask
-from petquant.discover.tree import look_through
-from petquant.nifti import is_nifti
-from petquant.sidecar.pairs import SUFFIXES
+from petquant.discover.tree import Tree, look_through
 
 __all__ = ["tasks_of_folder"]
 
@@ -31,8 +29,8 @@ def tasks_of_folder(root: Path, given: Given) -> list[StudyTask]:
     given.require_places(*PLACES)
     tree = look_through(root, follow_symlinks=given.choices.follow_symlinks)
     names = names_of(
-        [(_words(study.folder, root), study.uid or study.folder) for study in tree.studies]
-        + [(_words(image, root), os.path.relpath(image, root)) for image in tree.images]
+        [(words_of(study.folder, root), study.uid or study.folder) for study in tree.studies]
+        + [(words_of(image, root), os.path.relpath(image, root)) for image in tree.images]
     )
     tasks = [
         given.task(
@@ -41,7 +39,7 @@ def tasks_of_folder(root: Path, given: Given) -> list[StudyTask]:
             places={
                 "study": study.folder,
                 "name": name,
-                "patient": study.patient_id,
+                "patient": study.patient_id.replace("/", "_").replace(os.sep, "_"),
                 "source": os.fspath(root),
             },
             own_regions=study.regions,
@@ -50,7 +48,8 @@ def tasks_of_folder(root: Path, given: Given) -> list[StudyTask]:
         for name, study in zip(names, tree.studies, strict=False)
     ]
     tasks += [
-        given.task(
+        _unless_in_dicom(tree, image, given, name)
+        or given.task(
             name,
             image,
             places={
@@ -66,10 +65,14 @@ def tasks_of_folder(root: Path, given: Given) -> list[StudyTask]:
     return tasks
 
 
-def _words(path: str, root: Path) -> str:
-    """Return a path from the root on, the root's own name for itself, without the suffix of an image."""
-    words = os.path.relpath(path, root)
-    if words == os.curdir:
-        words = root.resolve().name
-    suffix = next((one for one in SUFFIXES if words.lower().endswith(one) and is_nifti(Path(path))), "")
-    return words[: -len(suffix)] if suffix else words
+def _unless_in_dicom(tree: Tree, image: str, given: Given, name: str) -> StudyTask | None:
+    """Return a task that is skipped for an image in the folder of one study in DICOM, and None for others.
+
+    Where DICOM and NIfTI lie together, one was made of the other, and DICOM is measured, as for one study.
+    """
+    folders = [study.folder for study in tree.studies]
+    own = [folder for folder in folders if Path(folder) in Path(image).parents and folders.count(folder) == 1]
+    if not own or (own == [tree.root] and len(folders) > 1):
+        return None
+    why = "a NIfTI image in the folder of a study in DICOM, which is measured; a manifest can name it"
+    return StudyTask(name=name, study=image, rois=(), choices=given.choices, reason_to_skip=why)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from petquant.background import Background, background_of
-from petquant.batch.sources.matching import OWN_REGIONS, filled, matches, require_places
+from petquant.batch.sources.matching import OWN_REGIONS, empty_place, filled, matches, require_places
 from petquant.batch.task import StudyTask
-from petquant.errors import PetquantError
+from petquant.errors import PetquantError, UsageError
 from petquant.paths import existing
 from petquant.study import Choices
 
@@ -75,21 +75,18 @@ class Given:
         files, why_not = list(rois), ""
         if not files:
             files, why_not = self._matching(places, own_regions or {})
-        try:
-            behind = {one.name: one for one in (*self._backgrounds(places), *backgrounds)}
-            labels = labels or self._labels(places)
-        except PetquantError as error:
-            behind, why_not = {}, why_not or "; ".join(one.line() for one in error.findings)
+        behind, absent = self._backgrounds(places, besides={one.name for one in backgrounds})
+        names, no_labels = (labels, "") if labels else self._labels(places)
         return StudyTask(
             name=name,
             study=study,
             rois=tuple(files),
-            backgrounds=tuple(behind.values()),
-            labels=labels,
+            backgrounds=(*behind, *backgrounds),
+            labels=names,
             choices=choices or self.choices,
             psf_fwhm_mm=self.psf_fwhm_mm,
             columns=dict(columns or {}),
-            reason_to_skip=why_not,
+            reason_to_skip=why_not or absent or no_labels,
         )
 
     def _matching(
@@ -99,29 +96,57 @@ class Given:
         found: list[str] = []
         for pattern in self.roi_patterns:
             modality = OWN_REGIONS.get(pattern.lower())
-            files = matches(pattern, places) if modality is None else sorted(own_regions.get(modality, ()))
+            if modality is not None:
+                files = sorted(own_regions.get(modality, ()))
+            elif empty_place(pattern, places):
+                continue
+            else:
+                files = matches(pattern, places)
             if modality is not None and len(files) > 1:  # of another reader, of the CT: who can say
                 return [], f"{len(files)} {modality} objects belong to the study; name one by a path"
             found += files
-        if found or self.choices.allow_empty:
-            return list(dict.fromkeys(found)), ""
-        return [], self._no_region(places)
+        return (list(dict.fromkeys(found)), "") if found else ([], self._no_region())
 
-    def _no_region(self, places: Mapping[str, str]) -> str:
-        tried = [
-            pattern if pattern.lower() in OWN_REGIONS else filled(pattern, places)
-            for pattern in self.roi_patterns
-        ]
-        return f"no region: nothing matches {' or '.join(tried)}" if tried else "no region was given"
+    def _no_region(self) -> str:
+        tried = " or ".join(self.roi_patterns)  # as given: filled in they would name paths of patients
+        return f"no region: nothing matches {tried}" if tried else "no region was given"
 
-    def _backgrounds(self, places: Mapping[str, str]) -> list[Background]:
-        return [
-            background_of(filled(one, places)) if isinstance(one, str) else one for one in self.backgrounds
-        ]
+    def _backgrounds(
+        self, places: Mapping[str, str], *, besides: Collection[str]
+    ) -> tuple[list[Background], str]:
+        """Return the backgrounds of a study `besides` those it has of its own, and why not all of them."""
+        found = []
+        for one in self.backgrounds:
+            name = one.partition("=")[0].strip() if isinstance(one, str) else one.name
+            if name in besides:
+                continue
+            try:
+                found.append(background_of(_whole(one, places)) if isinstance(one, str) else one)
+            except PetquantError as error:
+                return found, f"no background {one}: {_codes(error)}"
+        return found, ""
 
-    def _labels(self, places: Mapping[str, str]) -> str | None:
-        return None if self.labels is None else os.fspath(existing(Path(filled(self.labels, places))))
+    def _labels(self, places: Mapping[str, str]) -> tuple[str | None, str]:
+        """Return the file of labels of a study, and why it has none."""
+        if self.labels is None:
+            return None, ""
+        try:
+            return os.fspath(existing(Path(_whole(self.labels, places)))), ""
+        except PetquantError as error:
+            return None, f"no labels {self.labels}: {_codes(error)}"
 
     def with_study(self, uid: str) -> Choices:
         """Return the choices with the study that is meant, where its UID is known."""
         return replace(self.choices, study=uid) if uid else self.choices
+
+
+def _whole(text: str, places: Mapping[str, str]) -> str:
+    """Return a text filled in, or raise where the study has nothing for a word of it."""
+    empty = empty_place(text, places)
+    if empty:
+        raise UsageError.of("OPTION_INVALID", f"{text}, and {{{empty}}} is empty", expected="a value")
+    return filled(text, places)
+
+
+def _codes(error: PetquantError) -> str:
+    return " ".join(dict.fromkeys(finding.code for finding in error.findings))

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from petquant.background import Background, background_of
 from petquant.batch.sources.given import Given
-from petquant.batch.sources.naming import names_of
+from petquant.batch.sources.naming import names_of, words_of
 from petquant.batch.task import StudyTask
 from petquant.errors import Finding, PetquantError, UsageError
 from petquant.study import Choices
@@ -87,32 +87,37 @@ def tasks_of_manifest(path: Path, given: Given, table: StudyTable) -> list[Study
     problems = _one_study_twice(path, rows, names)
     if problems:
         raise UsageError.because(*problems)
-    return [
-        given.task(
-            name,
-            row.study,
-            places={
-                **row.cells,
-                "study": row.study if Path(row.study).is_dir() else os.fspath(Path(row.study).parent),
-                "name": name,
-                "source": os.fspath(folder),
-            },
-            rois=row.rois,
-            choices=row.choices,
-            backgrounds=row.backgrounds,
-            labels=row.labels,
-            columns={
-                column: cell
-                for column, cell in row.cells.items()
-                if column and column not in {"study", *OPTIONAL, *OVERRIDES}
-            },
-        )
-        for name, row in zip(names, rows, strict=True)
-    ]
+    return [_task(name, row, given, folder) for name, row in zip(names, rows, strict=True)]
+
+
+def _task(name: str, row: _Row, given: Given, folder: Path) -> StudyTask:
+    """Return the task of a row; what it lacks does not skip a study that is not there, or has no lesion."""
+    study = Path(row.study)
+    task = given.task(
+        name,
+        row.study,
+        places={
+            **row.cells,
+            "study": row.study if study.is_dir() else os.fspath(study.parent),
+            "name": name,
+            "source": os.fspath(folder),
+        },
+        rois=row.rois,
+        choices=row.choices,
+        backgrounds=row.backgrounds,
+        labels=row.labels,
+        columns={
+            column: cell
+            for column, cell in row.cells.items()
+            if column and column not in {"study", *OPTIONAL, *OVERRIDES}
+        },
+    )
+    has_no_lesion = not (row.rois or given.roi_patterns) and given.choices.allow_empty
+    return replace(task, reason_to_skip="") if has_no_lesion or not study.exists() else task
 
 
 def _needed(given: Given) -> tuple[str, ...]:
-    return ("study",) if given.roi_patterns or given.choices.allow_empty else ("study", "roi")
+    return ("study",) if given.roi_patterns else ("study", "roi")
 
 
 def _row(line: int, cells: Mapping[str, str], folder: Path, given: Given) -> _Row:
@@ -190,7 +195,7 @@ def _names(rows: Sequence[_Row], folder: Path) -> list[str]:
     return names_of(
         [
             (
-                row.cells.get("name") or os.path.relpath(row.study, folder),
+                row.cells.get("name") or words_of(row.study, folder),
                 "\0".join((row.study, row.choices.study or "", *map(str, _what(row)))),
             )
             for row in rows

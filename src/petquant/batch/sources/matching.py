@@ -10,7 +10,7 @@ from typing import Final
 
 from petquant.errors import Finding, UsageError
 
-__all__ = ["OWN_REGIONS", "filled", "matches", "require_apart", "require_places"]
+__all__ = ["OWN_REGIONS", "empty_place", "filled", "matches", "require_apart", "require_places"]
 
 # words that take the DICOM regions of the study itself
 OWN_REGIONS: Final = {"dicom:seg": "SEG", "dicom:rtstruct": "RTSTRUCT"}
@@ -38,6 +38,14 @@ def require_places(patterns: Iterable[str], known: Iterable[str]) -> None:
     ]
     if problems:
         raise UsageError.because(*problems)
+
+
+def empty_place(pattern: str, places: Mapping[str, str]) -> str:
+    """Return the first word of a pattern for which a study has nothing; "" when it has all.
+
+    A pattern would match what is no study's own where a word of it is filled in with nothing.
+    """
+    return next((place for place in _PLACE.findall(pattern) if not places[place]), "")
 
 
 def filled(pattern: str, places: Mapping[str, str]) -> str:

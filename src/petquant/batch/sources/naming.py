@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
 from hashlib import sha256
+from pathlib import Path
 from typing import Final
 
-__all__ = ["names_of"]
+from petquant.sidecar.pairs import SUFFIXES
 
+__all__ = ["names_of", "words_of"]
+
+PACKED: Final = (*SUFFIXES, ".zip")
 LONGEST: Final = 100  # with a suffix, within what file systems allow (255 bytes)
 
 
@@ -30,6 +35,15 @@ def names_of(studies: Sequence[tuple[str, str]]) -> list[str]:
         else f"{name[:LONGEST]}-{sha256(identity.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
         for name, (_, identity) in zip(plain, studies, strict=True)
     ]
+
+
+def words_of(path: str, start: Path) -> str:
+    """Return a path from a folder on, without the suffix of a file; the folder's own name for itself."""
+    words = os.path.relpath(path, start)
+    if words == os.curdir:
+        return start.resolve().name
+    suffix = next((one for one in PACKED if words.lower().endswith(one) and Path(path).is_file()), "")
+    return words[: -len(suffix)] if suffix else words
 
 
 def _plain(words: str) -> str:
