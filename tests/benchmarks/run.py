@@ -46,12 +46,12 @@ FIGURES = (
     Figure("6a", "suv on TREE over cat", "TREE", "cat_TREE", 2.0),
     Figure("6b", "suv on TREE over SimpleITK", "TREE", "sitk_TREE", 1 / 15),
     Figure("7", "peak memory on L over SimpleITK", "L", "sitk_L", 0.25, is_memory=True),
-    Figure("10a", "batch of 16 M, two workers over one", "two_M", "one_M", 1 / 1.6),
-    Figure("10b", "batch of 8 L, two workers over one", "two_L", "one_L", 1 / 1.6),
+    Figure("10a", "batch of 48 M, two workers over one", "two_M", "one_M", 1 / 1.6),
+    Figure("10b", "batch of 12 L, two workers over one", "two_L", "one_L", 1 / 1.6),
     Figure("10c", "peak memory of a worker over suv, M", "two_M", "M", 1.3, is_memory=True),
     Figure("10d", "peak memory of a worker over suv, L", "two_L", "L", 1.3, is_memory=True),
 )
-IN_A_BATCH = {"M": 16, "L": 8}
+IN_A_BATCH = {"M": 48, "L": 12}
 
 
 def commands(data: Path, peers: Path, scratch: Path) -> dict[str, list[str]]:

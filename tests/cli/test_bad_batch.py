@@ -33,17 +33,19 @@ from petquant.export.record import Privacy
 from petquant.export.table import csv_lines
 
 HERE = Path(__file__).parent
+MARK = "PETQUANT_TEST_OF"  # in the environment of every process of a test
 KEYED = Privacy(key=b"secret")
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="a batch needs a system that forks")
 
 
 @pytest.fixture
-def faults(monkeypatch) -> ModuleType:
+def faults(monkeypatch, tmp_path) -> ModuleType:
     """The measures that misbehave, importable here and in every process that is started."""
     monkeypatch.syspath_prepend(HERE)
     path = filter(None, [str(HERE), os.environ.get("PYTHONPATH")])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
+    monkeypatch.setenv(MARK, str(tmp_path))
     return importlib.import_module("batch_faults")
 
 
@@ -210,6 +212,24 @@ def test_bad_093_sigkill_and_an_error_of_ours_are_told_apart_and_neither_repeats
     assert told["good-1"][0] == "flagged"
 
 
+def resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
+def test_the_memory_of_the_driver_does_not_grow_with_the_number_of_studies(tiny, tmp_path, faults):
+    held: list[float] = []
+    run(
+        tasks_on(tiny, *(f"s{n:02}" for n in range(36))),
+        tmp_path / "out",
+        settings=Settings(workers=2),
+        listener=lambda _: held.append(resident_mb()),
+        measure=faults.incompressible,
+    )
+    # 24 studies with 1 MB each come between; a few MB are the slack of the allocator
+    assert max(held[32:]) - max(held[:8]) < 8, held
+
+
 # 89: SIGKILL
 
 
@@ -281,7 +301,7 @@ def recorded_in(out: Path) -> set[str]:
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc here")
 def test_bad_089_a_driver_killed_fifty_times_resumes_to_the_same_bytes(tiny, tmp_path, faults, monkeypatch):
     monkeypatch.setenv(faults.LOG, str(tmp_path / "undisturbed.log"))
-    tasks = tasks_on(tiny, *(f"s{n:02}" for n in range(70)))
+    tasks = tasks_on(tiny, *(f"s{n:02}" for n in range(50)))
     whole = tmp_path / "whole"
     run(tasks, whole, settings=Settings(workers=2, privacy=KEYED), measure=faults.logged)
 
@@ -292,7 +312,7 @@ def test_bad_089_a_driver_killed_fifty_times_resumes_to_the_same_bytes(tiny, tmp
     for _ in range(50):
         before, recorded = lines_of(log), recorded_in(out)
         pid = drive(tasks, out, faults)
-        wanted = len(before) + chance.choice([0, 1, 1, 2, 2])
+        wanted = len(before) + chance.choice([0, 0, 1, 1, 2])
         is_gone = False
         while len(lines_of(log)) < wanted and not is_gone:
             time.sleep(0.001)
@@ -308,7 +328,7 @@ def test_bad_089_a_driver_killed_fifty_times_resumes_to_the_same_bytes(tiny, tmp
     assert kills >= 40
     at_last = len(lines_of(log))
     summary = run(tasks, out, settings=Settings(workers=2, privacy=KEYED), measure=faults.logged)
-    assert (summary.counts[Outcome.FLAGGED], summary.missing) == (70, 0)
+    assert (summary.counts[Outcome.FLAGGED], summary.missing) == (50, 0)
     assert len(lines_of(log)) - at_last == summary.computed
     assert tables_of(out) == tables_of(whole)
     assert {path.name for path in out.iterdir()} == {STORE, "petquant.log.jsonl", STUDIES}
@@ -351,7 +371,10 @@ def test_bad_090_a_signal_stops_the_studies_too_and_says_how_to_go_on(tiny, tmp_
     wait_for_the_first(out)
     time.sleep(0.2)
     process.send_signal(getattr(signal, name))
-    _, words = process.communicate(timeout=30)
+    try:
+        _, words = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert process.returncode == code, words
     assert b"stopped with 1 of 2 studies accounted for; the same call goes on" in words
     assert {path.name for path in out.iterdir()} == {STORE, "petquant.log.jsonl", "pseudonym.key", STUDIES}
@@ -391,7 +414,7 @@ def assert_nobody_computes_on() -> None:
 
 
 def computing() -> list[str]:
-    """Processes that a batch of these tests started."""
+    """Processes that the batch of this test started."""
     found = []
     for place in Path("/proc").glob("[0-9]*/cmdline"):
         try:
@@ -399,7 +422,7 @@ def computing() -> list[str]:
             environment = place.with_name("environ").read_bytes()
         except OSError:
             continue
-        if b"petquant.batch.warm" in words and str(HERE).encode() in environment:
+        if b"petquant.batch.warm" in words and f"{MARK}={os.environ[MARK]}\0".encode() in environment:
             found.append(place.parent.name)
     return found
 
@@ -445,7 +468,7 @@ def small_disk(tmp_path) -> Iterator[Path]:
     disk.mkdir()
     mount = shutil.which("mount")
     made = mount and subprocess.run(
-        [mount, "-t", "tmpfs", "-o", "size=400k", "tmpfs", disk], capture_output=True, check=False
+        [mount, "-t", "tmpfs", "-o", "size=250k", "tmpfs", disk], capture_output=True, check=False
     )
     if not made or made.returncode:
         pytest.skip("a small disk cannot be mounted here")
