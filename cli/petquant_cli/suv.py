@@ -13,6 +13,7 @@ from petquant_cli.options import with_choices
 if TYPE_CHECKING:
     from petquant.export.record import Privacy
     from petquant.quantification import Quantification
+    from petquant.quantify import MeasuredStudy
     from petquant.roi import Reading
     from petquant.study import Choices
 
@@ -82,6 +83,14 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Write to a file; its suffix .csv, .tsv or .json decides.")
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH.html",
+            help="Write a page with pictures, table, quality lights and evidence as well: one file that asks "
+            "for nothing.",
+        ),
+    ] = None,
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Accept a file without a region: no lesion.")
     ] = False,
@@ -101,7 +110,7 @@ def run(
     from dataclasses import replace
 
     from petquant.export.record import Privacy
-    from petquant.quantify import quantify
+    from petquant.quantify import measure_study
     from petquant_cli.destination import (
         apart,
         background_of,
@@ -115,14 +124,16 @@ def run(
 
     format_ = checked_format(format_, out, FORMATS)
     named = [background_of(text) for text in background or ()]
-    apart(out, [*read_with(study), *roi, labels, manifest, pseudonym_key, *map(file_of, named)])
+    read = [*read_with(study), *roi, labels, manifest, pseudonym_key, *map(file_of, named)]
+    apart(out, read)
+    apart(report, [*read, out], option="--report")
     privacy = Privacy(
         with_identifiers=with_identifiers,
         has_hashed_uids=hash_uids,
         has_roi_names=_has_names(roi_names),
         key=None if pseudonym_key is None else secret(pseudonym_key),
     )
-    quantification = quantify(
+    measured = measure_study(
         existing(study),
         [existing(path) for path in roi],
         backgrounds=named,
@@ -135,8 +146,13 @@ def run(
         labels=None if labels is None else existing(labels),
         manifest=None if manifest is None else existing(manifest),
         psf_fwhm_mm=psf_fwhm_mm,
+        is_whole=report is not None,
+        has_ct=report is not None,
     )
+    quantification = measured.quantification
     MESSAGES.caveats(quantification.findings)
+    if report is not None:
+        _write_report(measured, privacy, report)
     _put(quantification, privacy, format_, out)
 
 
@@ -146,6 +162,22 @@ def _has_names(roi_names: str) -> bool:
     if roi_names not in {"given", "index"}:
         raise UsageError.of("OPTION_INVALID", f"--roi-names {roi_names}", expected="given or index")
     return roi_names == "given"
+
+
+def _write_report(measured: MeasuredStudy, privacy: Privacy, report: Path) -> None:
+    from petquant.export.report import study_report
+    from petquant.output import write_whole
+
+    page = study_report(
+        measured.quantification,
+        volume=measured.volume,
+        lesions=measured.lesions,
+        references=measured.references,
+        ct=measured.ct,
+        why_no_ct=measured.why_no_ct,
+        privacy=privacy,
+    )
+    write_whole(report, page)
 
 
 def _put(quantification: Quantification, privacy: Privacy, format_: str, out: Path | None) -> None:
