@@ -99,7 +99,7 @@ def extent_words(extent: Float) -> str:
 
 
 def slices_beside(grid: Grid, rois: Sequence[Roi], *, of: Grid) -> NDArray[np.bool_]:
-    """Return (nk,) which slices of another grid lie beside voxels of regions on `grid`, and their neighbours."""
+    """Return (nk,) which slices of a grid lie beside voxels of regions on another, and their neighbours."""
     frame = Frame.between(grid, of)
     edges = edges_mm(of, 0)
     is_beside = np.zeros(of.shape[0] + 2, np.bool_)

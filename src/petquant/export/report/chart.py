@@ -73,7 +73,9 @@ def chart_of(
     columns = SUV if lesions[0][2].get("suv_max") is not None else NATIVE
     shown = lesions[:MOST]
     means = [(one["name"], one["mean"]) for one in references if one["mean"] is not None]
-    values = [record[column] for _, _, record in shown for column in columns if record.get(column) is not None]
+    values = [
+        record[column] for _, _, record in shown for column in columns if record.get(column) is not None
+    ]
     largest = max([*values, *(mean for _, mean in means)], default=0.0)
     if largest <= 0:
         return None
@@ -92,7 +94,12 @@ def chart_of(
         for label, name, record in shown
     )
     table = [
-        {"label": label, "region": name, "role": "lesion", **{column: record.get(column) for column in columns}}
+        {
+            "label": label,
+            "region": name,
+            "role": "lesion",
+            **{column: record.get(column) for column in columns},
+        }
         for label, name, record in lesions
     ]
     mean_column = "suv_mean" if columns is SUV else "activity_mean_bqml"

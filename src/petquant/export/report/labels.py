@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 __all__ = ["Anchor", "Label", "placed"]
+
+UNEVEN: Final = 2  # labels that one side may have beyond half of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +47,12 @@ def placed(
     span
         Top and bottom of the margins.
     middle
-        Anchors left of it have their label on the left, as far as that side has room.
+        Anchors left of it have their label on the left, as long as the sides stay about even.
     spacing
         Height that a label needs.
     """
     top, bottom = span
-    room = max(1, int((bottom - top) / spacing))
+    room = min(max(1, int((bottom - top) / spacing)), len(anchors) // 2 + UNEVEN)
     kept = sorted(anchors, key=lambda one: one.rank)
     sides: dict[bool, list[Anchor]] = {True: [], False: []}
     for one in kept:
@@ -72,9 +75,7 @@ def placed(
     return labels, len(anchors) - len(labels)
 
 
-def _spread(
-    side: Sequence[Anchor], top: float, bottom: float, spacing: float
-) -> list[tuple[Anchor, float]]:
+def _spread(side: Sequence[Anchor], top: float, bottom: float, spacing: float) -> list[tuple[Anchor, float]]:
     """Return anchors from top to bottom with heights at least `spacing` apart, near their own."""
     ordered = sorted(side, key=lambda one: (one.middle, one.rank))
     heights: list[float] = []

@@ -77,9 +77,7 @@ def lights(quantification: Quantification, *, height_mm: float) -> list[Light]:
     return found
 
 
-def _light(
-    name: str, *, holds: bool | None, found: str, expected: str, source: str, why: str = ""
-) -> Light:
+def _light(name: str, *, holds: bool | None, found: str, expected: str, source: str, why: str = "") -> Light:
     check = checked(name, holds=holds, found=found, expected=expected, why=why)
     return Light(
         name=name, verdict=check.verdict, found=found, expected=expected, why=check.why, source=source
@@ -94,10 +92,14 @@ def _activity(conversion: SuvConversion, codes: list[str]) -> Light:
     name = "Injected activity"
     activity_bq = conversion.injected_activity_bq
     if activity_bq is None:
-        return _light(name, holds=None, found="not known, or not needed for these values", expected="", source=OWN)
+        return _light(
+            name, holds=None, found="not known, or not needed for these values", expected="", source=OWN
+        )
     mbq = activity_bq / 1e6
     found = f"{mbq:.4g} MBq"
-    doubts = [code for code in dict.fromkeys(codes) if code.startswith("DOSE_") and code != "DOSE_NET_FROM_ASSAY"]
+    doubts = [
+        code for code in dict.fromkeys(codes) if code.startswith("DOSE_") and code != "DOSE_NET_FROM_ASSAY"
+    ]
     if doubts:
         return _light(
             name,
@@ -134,7 +136,9 @@ def _uptake(conversion: SuvConversion) -> Light:
     found = "not known" if minutes is None else f"{minutes:.1f} min from injection to scan"
     if tracer is None or tracer.uptake_window_min is None:
         why = "the tracer is not known" if tracer is None else f"no window is known for {tracer.name}"
-        return _light(name, holds=None, found=found, expected="", why=why, source="petquant, table of tracers")
+        return _light(
+            name, holds=None, found=found, expected="", why=why, source="petquant, table of tracers"
+        )
     window = tracer.uptake_window_min
     return _light(
         name,
@@ -196,7 +200,9 @@ def _liver(quantification: Quantification) -> Light:
     expected = f"SUVmean {LIVER_BAND_SUV[0]:g} to {LIVER_BAND_SUV[1]:g} with {FDG}, by body weight"
     livers = [one for one in quantification.references if one.name.lower().split("_")[0] == "liver"]
     if not livers or livers[0].values["mean"] is None:
-        return _light(name, holds=None, found="no liver among the reference regions", expected=expected, source=source)
+        return _light(
+            name, holds=None, found="no liver among the reference regions", expected=expected, source=source
+        )
     mean = livers[0].values["mean"]
     found = f"mean {mean:.3g} {livers[0].unit}"
     is_fdg = conversion.tracer is not None and conversion.tracer.name == FDG
@@ -226,6 +232,6 @@ def _coverage(height_mm: float) -> Light:
         holds=None if least is None else not exceeds(least, height_mm),
         found=f"{height_mm:.0f} mm from feet to head",
         expected="" if least is None else f"at least {least:g} mm, for skull base to mid-thigh",
-        why="by extent alone; a scan of a part of the body fails on purpose",
+        why="judged by the extent alone",
         source="petquant's proposal: no adult is covered by less",
     )

@@ -35,7 +35,7 @@ def page(template: str, values: Mapping[str, Any]) -> bytes:
     template
         Name of a template that extends ``page.html.j2``.
     values
-        What it shows. Text of any origin may stand in it; `markupsafe.Markup` is for pictures made here alone.
+        What it shows. Text of any origin may stand in it; `markupsafe.Markup` is for what is made here.
     """
     style, script = _shipped("page.css"), _shipped("page.js")
     policy = "; ".join(
@@ -65,6 +65,8 @@ def page(template: str, values: Mapping[str, Any]) -> bytes:
 
 def visible(text: str) -> str:
     """Return `text` with everything that cannot be seen as its escape; line feeds and tabs stay."""
+    if text.isprintable():
+        return text
     return "".join(
         character
         if character in "\n\t" or unicodedata.category(character) not in UNSEEN
@@ -79,11 +81,11 @@ def data_url(content: bytes, media_type: str) -> str:
 
 
 def number_words(value: Any) -> str:
-    """Return a number in four digits, a dash for what is not defined."""
+    """Return a number in four digits (8.000), a dash for what is not defined."""
     if value is None:
         return "–"
     if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
+        return f"{value:#.4g}" if abs(value) < 1000 else f"{value:.0f}"
     return str(value)
 
 

@@ -57,7 +57,7 @@ def picture_of(pixels: Levels, row_edges: Float, column_edges: Float) -> Picture
 def png_url(pixels: Levels) -> str:
     """Return pixels as a PNG in a ``data:`` URL."""
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG", compress_level=9)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "PNG", compress_level=6)
     return data_url(file.getvalue(), "image/png")
 
 
@@ -80,7 +80,8 @@ def evenly(pixels: Levels, row_edges: Float) -> Levels:
         return pixels
     n = round(float(row_edges[-1] - row_edges[0]) / float(steps.min()))
     centres = row_edges[0] + (np.arange(n) + 0.5) * (row_edges[-1] - row_edges[0]) / n
-    return pixels[np.clip(np.searchsorted(row_edges, centres, side="right") - 1, 0, len(pixels) - 1)]
+    nearest = np.clip(np.searchsorted(row_edges, centres, side="right") - 1, 0, len(pixels) - 1)
+    return np.asarray(pixels[nearest])
 
 
 def outline_path(rows: NDArray[np.int64], columns: NDArray[np.int64], at: tuple[Float, Float]) -> str:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from petquant.export.report.labels import Anchor, Label, placed
 from petquant.export.report.oriented import Orientation
 from petquant.export.report.picture import Picture, evenly, grey, outline_path, picture_of, png_url
+from petquant.export.report.shown import Shown
 
-__all__ = ["Drawn", "Projection", "Rotation", "Shown", "body_box", "projection", "rotation"]
+__all__ = ["Drawn", "Projection", "Rotation", "body_box", "projection", "rotation"]
 
 Float = NDArray[np.float64]
 Levels = NDArray[np.uint8]
@@ -26,21 +27,10 @@ Box = tuple[slice, slice, slice]
 AIR: Final = 8  # of 255: what is below everywhere along a line is drawn white anyhow
 MARGIN_MM: Final = 12.0  # around the body
 FRAMES: Final = 36
-FINEST_MM: Final = 3.0  # of the rotating projection
+FINEST_MM: Final = 4.0  # of the rotating projection
 VIEWS: Final = {"coronal": ("R", "L"), "sagittal": ("A", "P")}  # letters left and right
 DEPTH_AXIS: Final = {"coronal": 1, "sagittal": 2}  # of [z, y, x]
 ACROSS_AXIS: Final = {"coronal": 2, "sagittal": 1}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Shown:
-    """A region as pictures need it: its label, its name, what it is, and the voxels that count, [z, y, x]."""
-
-    label: str
-    name: str
-    kind: str  # lesion or reference
-    zyx: NDArray[np.int64]
-    rank: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +173,7 @@ def _merged(levels: Levels, edges: Sequence[Float]) -> tuple[Levels, list[Float]
     """Return neighbouring voxels as their maximum, as many as make up `FINEST_MM`, and the new boundaries."""
     kept = []
     for axis, of_axis in enumerate(edges):
-        starts = np.arange(0, levels.shape[axis], max(1, int(FINEST_MM / np.diff(of_axis).mean() + 0.01)))
+        starts = np.arange(0, levels.shape[axis], max(1, round(FINEST_MM / float(np.diff(of_axis).mean()))))
         if len(starts) < levels.shape[axis]:
             levels = np.maximum.reduceat(levels, starts, axis=axis)
         kept.append(of_axis[np.r_[starts, len(of_axis) - 1]])

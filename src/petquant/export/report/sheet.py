@@ -7,8 +7,8 @@ from typing import Final
 
 __all__ = ["Sheet", "px_per_mm", "sheet_of"]
 
-HIGHEST_PX: Final = 560.0
-WIDEST_PX: Final = 400.0
+HIGHEST_PX: Final = 540.0
+WIDEST_PX: Final = 290.0
 FONT_PX: Final = 13.0
 CHARACTER: Final = 0.62  # width of a character over the height of the font
 LENGTHS_MM: Final = (10, 20, 50, 100, 200, 500)
@@ -22,8 +22,8 @@ class Sheet:
     ----------
     left, top, width, height
         Of the sheet.
-    font, margin
-        Height of the letters, width of the margin left and right of the picture.
+    font
+        Height of the letters.
     strip
         Top of the strip below the picture.
     scale_mm
@@ -37,7 +37,6 @@ class Sheet:
     width: float
     height: float
     font: float
-    margin: float
     strip: float
     scale_mm: int
     width_px: int
@@ -50,22 +49,24 @@ def px_per_mm(height_mm: float, widest_mm: float) -> float:
 
 
 def sheet_of(
-    *, left: float, top: float, width: float, height: float, longest_label: int, px: float
+    *, left: float, top: float, width: float, height: float, longest: tuple[int, int], px: float
 ) -> Sheet:
-    """Return the sheet around a picture, at `px` pixels a mm; without a label there is no margin."""
+    """Return the sheet around a picture, at `px` pixels a mm.
+
+    `longest` are the characters of the longest label on the left and on the right; without a label there is
+    no margin.
+    """
     font = FONT_PX / px
-    margin = font * (longest_label * CHARACTER + 1.2) if longest_label else 0.0
-    strip = top + height + font * 0.5
-    whole = width + 2 * margin
-    scale_mm = max((one for one in LENGTHS_MM if one <= width / 3), default=LENGTHS_MM[0])
+    margins = [font * (characters * CHARACTER + 0.8) if characters else 0.0 for characters in longest]
+    whole = width + sum(margins)
+    scale_mm = max((one for one in LENGTHS_MM if one <= width / 2), default=LENGTHS_MM[0])
     return Sheet(
-        left=left - margin,
+        left=left - margins[0],
         top=top,
         width=whole,
         height=height + font * 2.4,
         font=font,
-        margin=margin,
-        strip=strip,
+        strip=top + height + font * 0.5,
         scale_mm=scale_mm,
         width_px=round(whole * px),
         height_px=round((height + font * 2.4) * px),

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from petquant.export.report.oriented import Orientation, Window, orientation_of
 from petquant.export.report.picture import Picture, grey, hot, outline_path, picture_of
-from petquant.export.report.projections import Drawn, Shown
+from petquant.export.report.projections import Drawn
+from petquant.export.report.shown import Shown
 from petquant.volume import Volume
 
 __all__ = ["CT_WINDOW", "Anatomy", "Thumbnail", "anatomy_of", "thumbnails"]
@@ -78,7 +79,6 @@ def thumbnails(
     levels: Levels,
     orientation: Orientation,
     regions: Sequence[Shown],
-    hottest: Sequence[int],
     *,
     anatomy: Anatomy | None,
 ) -> list[Thumbnail]:
@@ -90,15 +90,13 @@ def thumbnails(
         [z, y, x] of the PET, and how it lies.
     regions
         Lesions and references.
-    hottest
-        z of the voxel of SUVmax of every lesion, in the order of the lesions among `regions`.
     anatomy
         The CT, where there is one.
     """
     lesions = [one for one in regions if one.kind == "lesion"]
     return [
-        _thumbnail(levels, orientation, lesion, (place, z), regions, anatomy)
-        for place, (lesion, z) in enumerate(zip(lesions, hottest, strict=True), start=1)
+        _thumbnail(levels, orientation, lesion, place=place, regions=regions, anatomy=anatomy)
+        for place, lesion in enumerate(lesions, start=1)
         if lesion.rank < MOST and len(lesion.zyx)
     ]
 
@@ -107,11 +105,12 @@ def _thumbnail(
     levels: Levels,
     orientation: Orientation,
     lesion: Shown,
-    at_slice: tuple[int, int],
+    *,
+    place: int,
     regions: Sequence[Shown],
     anatomy: Anatomy | None,
 ) -> Thumbnail:
-    place, z = at_slice
+    z = lesion.hottest_z
     z_edges, y_edges, x_edges = orientation.edges_mm
     spans = []
     for axis, edges in ((1, y_edges), (2, x_edges)):

@@ -57,8 +57,8 @@ def methods(record: Record) -> list[str]:
     k, j, i = series["spacing_mm_kji"] or (None, None, None)
     voxels = f", voxels of {i:.4g} x {j:.4g} x {k:.4g} mm" if k is not None else ""
     lines = [
-        f"PET of {scanner}{reconstruction}: {series['n_slices']} slices{voxels}; attenuation: "
-        f"{conversion['attenuation']}.",
+        f"PET of {scanner}{reconstruction}: {series['n_slices']} slices{voxels}.",
+        f"Attenuation: {conversion['attenuation']}.",
         *conversion_sentences(conversion),
         *_regions(record),
         *_backgrounds(record["references"]),
@@ -90,8 +90,8 @@ def _decay(conversion: Record) -> list[str]:
     decayed_bq = conversion["decayed_activity_bq"]
     if interval_s is not None and half_life_s is not None and decayed_bq is not None:
         words.append(
-            f"With a half-life of {half_life_s:.6g} s ({conversion['half_life_source']}) {decayed_bq / 1e6:.5g} "
-            f"MBq were left of it {interval_s / 60:.1f} min after the injection."
+            f"With a half-life of {half_life_s:.6g} s ({conversion['half_life_source']}) "
+            f"{decayed_bq / 1e6:.5g} MBq were left of it {interval_s / 60:.1f} min after the injection."
         )
     return words
 
@@ -135,7 +135,9 @@ def _regions(record: Record) -> list[str]:
     rows = record["measurements"]
     sources = ", ".join(dict.fromkeys(row["roi_source"] for row in rows))
     n = record["summary"]["n_lesions"]
-    words = f"{n} {'lesion was' if n == 1 else 'lesions were'} measured" + (f" ({sources})." if sources else ".")
+    words = f"{n} {'lesion was' if n == 1 else 'lesions were'} measured" + (
+        f" ({sources})." if sources else "."
+    )
     columns = DEFINED if record["conversion"]["suv_type"] else NATIVE
     definitions = record["definitions"]["region"]
     said = "; ".join(f"{name}: {definitions[column]['definition']}" for column, name in columns.items())
