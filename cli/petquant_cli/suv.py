@@ -13,7 +13,6 @@ from petquant_cli.options import with_choices
 if TYPE_CHECKING:
     from petquant.export.record import Privacy
     from petquant.quantification import Quantification
-    from petquant.quantify import MeasuredStudy
     from petquant.roi import Reading
     from petquant.study import Choices
 
@@ -121,12 +120,13 @@ def run(
         secret,
     )
     from petquant_cli.messages import MESSAGES
+    from petquant_cli.report import checked_report, write_report
 
     format_ = checked_format(format_, out, FORMATS)
     named = [background_of(text) for text in background or ()]
     read = [*read_with(study), *roi, labels, manifest, pseudonym_key, *map(file_of, named)]
     apart(out, read)
-    apart(report, [*read, out], option="--report")
+    apart(checked_report(report), read, option="--report")
     privacy = Privacy(
         with_identifiers=with_identifiers,
         has_hashed_uids=hash_uids,
@@ -152,7 +152,7 @@ def run(
     quantification = measured.quantification
     MESSAGES.caveats(quantification.findings)
     if report is not None:
-        _write_report(measured, privacy, report)
+        write_report(measured, privacy, report)
     _put(quantification, privacy, format_, out)
 
 
@@ -162,22 +162,6 @@ def _has_names(roi_names: str) -> bool:
     if roi_names not in {"given", "index"}:
         raise UsageError.of("OPTION_INVALID", f"--roi-names {roi_names}", expected="given or index")
     return roi_names == "given"
-
-
-def _write_report(measured: MeasuredStudy, privacy: Privacy, report: Path) -> None:
-    from petquant.export.report import study_report
-    from petquant.output import write_whole
-
-    page = study_report(
-        measured.quantification,
-        volume=measured.volume,
-        lesions=measured.lesions,
-        references=measured.references,
-        ct=measured.ct,
-        why_no_ct=measured.why_no_ct,
-        privacy=privacy,
-    )
-    write_whole(report, page)
 
 
 def _put(quantification: Quantification, privacy: Privacy, format_: str, out: Path | None) -> None:

@@ -27,6 +27,7 @@ Box = tuple[slice, slice, slice]
 AIR: Final = 8  # of 255: what is below everywhere along a line is drawn white anyhow
 MARGIN_MM: Final = 12.0  # around the body
 FRAMES: Final = 36
+TIE: Final = 1e-6  # of a bin: what lies between two goes up, whatever the last digit of a cosine
 FINEST_MM: Final = 4.0  # of the rotating projection
 VIEWS: Final = {"coronal": ("R", "L"), "sagittal": ("A", "P")}  # letters left and right
 DEPTH_AXIS: Final = {"coronal": 1, "sagittal": 2}  # of [z, y, x]
@@ -156,7 +157,8 @@ def rotation(levels: Levels, orientation: Orientation, box: Box) -> Rotation:
     frames = np.zeros((FRAMES, 2 * half + 1, len(merged)), np.uint8)
     for frame in range(FRAMES if len(lines) else 0):
         angle = 2 * np.pi * frame / FRAMES
-        bins = np.rint((x * np.cos(angle) + y * np.sin(angle)) / bin_mm).astype(np.int64) + half
+        across = (x * np.cos(angle) + y * np.sin(angle)) / bin_mm
+        bins = np.floor(across + 0.5 + TIE).astype(np.int64) + half
         order = np.argsort(bins, kind="stable")
         starts = np.flatnonzero(np.diff(bins[order], prepend=-1))
         frames[frame, bins[order][starts]] = np.maximum.reduceat(lines[order], starts, axis=0)

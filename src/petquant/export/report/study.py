@@ -30,6 +30,7 @@ __all__ = ["study_report"]
 
 SHOWN_SUV: Final = 7.0  # darkest of the pictures by body weight, one for all tracers; no number depends on it
 SHOWN_RATIO: Final = 5.0  # the same, times the mean of a reference, where there is no SUV
+LINE: Final = 1.3  # height of a label over that of its letters
 
 
 def study_report(
@@ -111,7 +112,7 @@ def _figures(levels: NDArray[np.uint8], orientation: Orientation, shown: Sequenc
         float(np.ptp(orientation.edges_mm[axis][box[axis].start : box[axis].stop + 1])) for axis in (1, 2)
     ]
     px = px_per_mm(turning.height, max(widths))
-    spacing = 1.15 * FONT_PX / px
+    spacing = LINE * FONT_PX / px
     views = []
     for view in ("coronal", "sagittal"):
         seen = projection(view, levels, orientation, box, shown, spacing=spacing)
