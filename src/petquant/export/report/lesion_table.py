@@ -44,7 +44,7 @@ def columns_of(record: Record) -> list[tuple[str, str, bool]]:
         ("Region", "", False),
         *([("SUV type", "", False)] if several else []),
         *((name, ("" if several else unit) if of == "suv" else of, True) for _, name, of in main),
-        *((f"TBRmax {one['name']}", "", True) for one in record["references"]),
+        *(("TBRmax", one["name"], True) for one in record["references"]),
         ("Flags", "", False),
     ]
 
