@@ -13,9 +13,11 @@ from PIL import Image
 from petquant.export.report.oriented import Window, levels_of, orientation_of
 from petquant.export.report.picture import evenly, outline_path
 from petquant.export.report.projections import FRAMES, body_box, projection, rotation
-from petquant.export.report.shown import Shown
-from petquant.export.report.thumbnails import anatomy_of
+from petquant.export.report.shown import Shown, shown_lesions
+from petquant.export.report.thumbnails import anatomy_of, thumbnails
 from petquant.grid import Grid
+from petquant.occupancy.frame import slices_beside
+from petquant.roi import Roi
 from petquant.volume import SliceTotals, Unit, Volume
 
 
@@ -46,7 +48,6 @@ def pixels_of(url):
 
 WINDOW = Window(lower=0.0, upper=255.0, unit="1")
 ALONG = affine_of((0, 0, 3), (0, 2, 0), (2, 0, 0), (-5, -3, 10))
-WHOLE = (slice(None, None), slice(None), slice(None))
 
 
 def boxed(levels):
@@ -159,6 +160,46 @@ class TestOutline:
         edges = (np.arange(5.0), np.arange(5.0))
         lines = self.lines(outline_path(rows, columns, edges))
         assert sum(abs(end - (x if kind == "H" else y)) for x, y, kind, end in lines) == 12 + 4
+
+
+def test_pet_and_ct_of_a_lesion_show_it_at_its_place(whole):
+    """definitions/whole_study.toml: a nodule of SUV 5 and 30 HU in a lung of 0.4 and -750 HU."""
+    measured = whole.plain
+    volume = measured.volume
+    orientation = orientation_of(volume.grid)
+    window = Window(lower=0.0, upper=5.0, unit="SUV")
+    rows = [{"roi_id": "1", "roi_name": "node"}, {"roi_id": "2", "roi_name": "nodule"}]
+    shown = shown_lesions(rows, measured.lesions, volume=volume, orientation=orientation)
+    levels = levels_of(volume, orientation, window)
+    _, nodule = thumbnails(levels, orientation, shown, anatomy=anatomy_of(measured.ct, orientation))
+    assert nodule.z_mm == pytest.approx(-1.6, abs=2.0), "half a slice"
+
+    def at(picture, x, y):
+        pixels = pixels_of(picture.url)
+        row = int((y - picture.top) / picture.height * len(pixels))
+        return int(pixels[row, int((x - picture.left) / picture.width * pixels.shape[1])])
+
+    assert at(nodule.ct, 20.7, -3.2) == round(255 * (30 + 160) / 400)
+    assert at(nodule.ct, 20.7, 6.8) == 0, "lung, 10 mm behind, below -160 HU"
+    assert at(nodule.ct, 0.7, -3.2) == at(nodule.ct, -8.0, -30.0) > 100, "body on the patient's right"
+    pixels = pixels_of(nodule.pet.url)
+    step = nodule.pet.width / pixels.shape[1]
+    pixels = pixels[:, int(-nodule.pet.left / step) :]  # the patient's left half; the node is in the other
+    row, column = np.unravel_index(pixels.argmin(), pixels.shape)
+    left = nodule.pet.left + int(-nodule.pet.left / step) * step
+    assert left + (column + 0.5) * step == pytest.approx(20.7, abs=step)
+    assert nodule.pet.top + (row + 0.5) * step == pytest.approx(-3.2, abs=step)
+
+
+def test_the_slices_beside_regions_are_found_across_grids():
+    # PET slices of 4 mm at 0, 4, 8 ...; a region in the slice at 8 mm. CT of 2 mm from -3: 8 lies in slice
+    # 5 (6 to 8) or 6 (8 to 10), by the edge; both with their neighbours
+    pet = Grid(shape=(5, 3, 3), affine=affine_of((0, 0, 4), (0, 4, 0), (4, 0, 0), (0, 0, 0)))
+    ct = Grid(shape=(12, 9, 9), affine=affine_of((0, 0, 2), (0, 1, 0), (1, 0, 0), (0, 0, -3)))
+    roi = Roi(roi_id="1", name="1", voxels=np.array([2 * 9 + 4], np.int64))
+    assert np.flatnonzero(slices_beside(pet, [roi], of=ct)).tolist() == [5, 6, 7]
+    far = Grid(shape=(4, 9, 9), affine=affine_of((0, 0, 2), (0, 1, 0), (1, 0, 0), (0, 0, 90)))
+    assert not slices_beside(pet, [roi], of=far)[1:].any()
 
 
 def test_the_body_is_cut_out_with_its_regions():
