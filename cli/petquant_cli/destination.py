@@ -79,7 +79,7 @@ def checked_format(format_: str | None, out: Path | None, formats: tuple[str, ..
     return suffix
 
 
-def apart(out: Path | None, inputs: Iterable[Path | None]) -> None:
+def apart(out: Path | None, inputs: Iterable[Path | None], *, option: str = "--out") -> None:
     """Hold an output apart from what is read.
 
     Raises
@@ -96,7 +96,7 @@ def apart(out: Path | None, inputs: Iterable[Path | None]) -> None:
         if path is not None and (target == path.resolve() or path.resolve() in target.parents):
             raise UsageError.of(
                 "OPTION_INVALID",
-                f"--out {out} would overwrite what is read: {path}",
+                f"{option} {out} would overwrite what is read: {path}",
                 expected="a place of its own",
                 remedy="choose another name",
             )
