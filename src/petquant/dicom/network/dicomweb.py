@@ -2,12 +2,13 @@
 
 Instances are taken as bytes and not as data sets, so that what is stored here is what is stored there.
 Nothing is taken from the environment: no proxy that was not named, no password of another file. An answer
-that sends us to another machine, port or scheme is an error, so that credentials go where they were meant for.
+that sends us to another machine, port or scheme is an error: credentials go where they were meant for.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
@@ -43,6 +44,7 @@ _STORED: Final = 'multipart/related; type="application/dicom"; transfer-syntax=*
 _ANSWER_BYTES: Final = 256 * 2**20  # of a listing
 _INSTANCE_BYTES: Final = DEFAULT_LIMITS.element_bytes + 2**26  # one element of the longest, and a header
 _CHUNK: Final = 2**20
+_OBJECT: Final = re.compile(r"^(?:<[^>]*>|\w+\([^)]*\)): ")
 _PAGE: Final = 1_000
 _ANSWERS: Final = 1_000_000  # of one question, more than any archive has
 
@@ -304,7 +306,7 @@ def _body(response: requests.Response) -> bytearray:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the innermost words of an error that wraps others, without addresses of objects."""
+    """Return the innermost words of an error that wraps others, without the object that they begin with."""
     seen: Any = error
     while True:
         inner = getattr(seen, "reason", None) or (seen.args[-1] if seen.args else None)
@@ -312,4 +314,4 @@ def _reason(error: BaseException) -> str:
             break
         seen = inner
     words = getattr(seen, "strerror", None) or str(seen.args[-1] if seen.args else seen)
-    return words.rpartition("object at 0x")[2].partition(": ")[2] if "object at 0x" in words else words
+    return _OBJECT.sub("", words)
