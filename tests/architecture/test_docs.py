@@ -39,7 +39,10 @@ ALL_PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OPTION_PAGES = [page for page in ALL_PAGES if page.name != "CONTRIBUTING.md"]  # it names options of others
 CODE = r"(?<![\w-])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![\w*.])"  # SOME_CODE, and no part of a file's name
 # names of data, symbols of formulas, and arguments of commands
-NO_CODES = {"PHILIPS_BQML", "STS_001", "Q_H", "Q_C", "C_H", "C_C", "C_B", "STUDY_A", "STUDY_B"}
+NO_CODES = {
+    *("PHILIPS_BQML", "STS_001", "Q_H", "Q_C", "C_H", "C_C", "C_B", "STUDY_A", "STUDY_B"),
+    *("PETQUANT_PACS_TOKEN", "PETQUANT_PACS_USER", "PETQUANT_PACS_PASSWORD"),
+}
 STRIPPED = ("PatientWeight", "PatientSize")
 STRIPPED_ITEMS = ("RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime")
 

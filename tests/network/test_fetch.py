@@ -1,4 +1,4 @@
-"""A real Orthanc: studies pushed, found, fetched both ways, measured; stopped in the middle, and gone on with."""
+"""A real Orthanc: studies pushed, found, fetched both ways, measured; stopped in the middle, resumed."""
 
 from __future__ import annotations
 

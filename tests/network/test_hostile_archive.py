@@ -1,8 +1,10 @@
-"""An archive that lies: its words must neither leave the folder, nor pass for a study, nor get our password."""
+"""An archive that lies: its words neither leave the folder, nor pass for a study, nor get our password."""
+# ruff: noqa: S106 - the passwords of nobody
 
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from contextlib import contextmanager
 from copy import deepcopy
@@ -97,7 +99,7 @@ def _serving(lies):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self):  # noqa: N802 - the name that http.server looks for
+        def do_GET(self):
             lies.asked.append((self.path, self.headers.get("Authorization")))
             status, kind, body, headers = lies.respond(self.path)
             self.send_response(status)
@@ -262,6 +264,13 @@ def test_credentials_do_not_follow_to_another_place(fetched, lies):
     assert "secret" not in str(caught.value)
 
 
+@pytest.fixture
+def other_netrc(tmp_path, monkeypatch):
+    """A file with passwords that nobody named."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login other password other\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+
+
 @pytest.mark.parametrize(
     ("credentials", "header"),
     [
@@ -270,9 +279,7 @@ def test_credentials_do_not_follow_to_another_place(fetched, lies):
         (Credentials(), None),
     ],
 )
-def test_credentials_are_shown_with_every_request(fetched, lies, credentials, header, monkeypatch, tmp_path):
-    (tmp_path / "netrc").write_text("machine 127.0.0.1 login other password other\n")
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))  # a file that nobody named is not read
+def test_credentials_are_shown_with_every_request(fetched, lies, credentials, header, other_netrc):
     fetched(credentials=credentials)
     assert {shown for _, shown in lies.asked} == {header}
 
@@ -371,3 +378,16 @@ def test_a_query_that_cannot_be_meant_is_a_mistake_of_usage(how):
         Query(**how)
     assert [finding.code for finding in caught.value.findings] == ["QUERY_INVALID"]
     assert caught.value.exit_code == 2
+
+
+def test_a_fetch_without_the_extra_says_which_to_install(monkeypatch):
+    for address, library, module in (
+        ("https://pacs.example", "dicomweb_client.web", "dicomweb"),
+        ("dicom://ARCHIVE@pacs.example", "pynetdicom", "dimse"),
+    ):
+        monkeypatch.setitem(sys.modules, library, None)
+        monkeypatch.delitem(sys.modules, f"petquant.dicom.network.{module}", raising=False)
+        with pytest.raises(UsageError) as caught:
+            opened(source_of(address), credentials=Credentials())
+        assert caught.value.findings[0].code == "EXTRA_MISSING"
+        assert "petquant[pacs]" in str(caught.value)

@@ -259,7 +259,7 @@ class DimseArchive:
             "PACS_UNREACHABLE",
             f"the association was lost {when}",
             expected="an archive that answers to the end",
-            remedy=f"have {self._ae.ae_title.strip()} (--aet) entered there; what was fetched stands, run again",
+            remedy=f"have {self._ae.ae_title.strip()} (--aet) entered there; run again: what came stands",
             where=self._source.name,
         )
 
