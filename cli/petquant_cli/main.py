@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from petquant.offline import without_requests
 from petquant_cli import (
     check,
     compare,
@@ -112,7 +113,8 @@ def _asks_for_json(arguments: list[str]) -> bool:
 
 def _run() -> int:
     try:
-        return app(standalone_mode=False) or 0
+        with without_requests():  # nothing of the network unless a command asks for it
+            return app(standalone_mode=False) or 0
     except BrokenPipeError:
         return 0
     except SystemExit as left:

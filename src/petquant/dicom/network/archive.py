@@ -12,6 +12,7 @@ from petquant.dicom.network.listing import FoundSeries, FoundStudy
 from petquant.dicom.network.query import Query
 from petquant.dicom.network.source import DicomwebSource, Source
 from petquant.errors import PetquantError, UsageError
+from petquant.offline import allow_requests
 
 __all__ = ["Archive", "Keep", "opened"]
 
@@ -117,6 +118,7 @@ def opened(
             expected="an address that begins with https://",
             remedy="use https://, or give no credentials",
         )
+    allow_requests()
     try:
         from petquant.dicom.network.dicomweb import DicomwebArchive  # noqa: PLC0415 - an extra, for networks alone
     except ModuleNotFoundError as error:
