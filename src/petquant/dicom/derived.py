@@ -16,7 +16,15 @@ from petquant.dicom.pydicom_today import pydicom_of_today
 from petquant.dicom.scan import Instance
 from petquant.dicom.tags import TAG
 
-__all__ = ["PATIENT_AND_STUDY", "content_at", "encoded", "hashed_uid", "identify", "long_string", "number_after"]
+__all__ = [
+    "PATIENT_AND_STUDY",
+    "content_at",
+    "encoded",
+    "hashed_uid",
+    "identify",
+    "long_string",
+    "number_after",
+]
 
 PATIENT_AND_STUDY: Final = (  # what highdicom asks the source for, before whole modules are copied
     "PatientID",

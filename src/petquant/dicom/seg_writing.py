@@ -81,8 +81,8 @@ def seg_bytes(
 
     Returns
     -------
-    A DICOM file. SegmentLabel is the name of the region (64 characters of it), TrackingID its `roi_id`. Of
-    the patient only the Patient and Study modules of the source are in it.
+    A DICOM file. SegmentLabel is the name of the region (64 characters of it), TrackingID its
+    `roi_id` and name. Of the patient only the Patient and Study modules of the source are in it.
 
     Raises
     ------
@@ -267,10 +267,16 @@ def _descriptions(rois: Sequence[Roi], algorithm: str, identity: bytes) -> list[
             algorithm_type="SEMIAUTOMATIC",
             algorithm_identification=method,
             tracking_uid=hashed_uid(identity, f"region {number}"),
-            tracking_id=roi.roi_id,
+            tracking_id=_called(roi),
         )
         for number, roi in enumerate(rois, start=1)
     ]
+
+
+def _called(roi: Roi) -> str:
+    """Return number and name: one alone need not be unique, or say anything."""
+    name = "" if roi.name == roi.roi_id else " " + re.sub(r"[\x00-\x1f\x7f]", " ", roi.name).strip()
+    return f"{roi.roi_id}{name}"
 
 
 def _framed(
