@@ -47,7 +47,8 @@ class Results:
         if self.bids is not None:
             make_folders(path.parent for path in contents if self.bids in path.parents)
         write_all(contents)
-        MESSAGES.say(f"wrote {', '.join(str(path) for path in contents)}")
+        wrote = [str(path) for path in (self.seg, self.sr, self.bids) if path is not None]
+        MESSAGES.say(f"wrote {' and '.join(wrote)}")
 
 
 def results_of(

@@ -3,7 +3,8 @@
 ``OUT/sub-XX[/ses-YY]/pet/`` gets ``*_desc-petquant_measurements.tsv`` with a side-car that describes every
 column, and the regions: as ``*_dseg.nii.gz`` where each is whole voxels and none overlap, else one
 ``*_label-N_*_probseg.nii.gz`` a region; ``.tsv`` beside names them. BIDS 1.10, common principles and
-derivatives of imaging data.
+derivatives of imaging data; it knows neither segmentations nor measurements of a PET yet, which
+``.bidsignore`` tells validators.
 """
 
 from __future__ import annotations
@@ -41,6 +42,12 @@ IMAGE: Final = re.compile(
 )
 LABEL: Final = re.compile(r"[A-Za-z0-9]+")
 ABSENT: Final = "n/a"  # how BIDS writes a value that is missing
+
+README: Final = (
+    b"Measurements of regions on PET, and the regions, by petquant. For research use only.\n\n"
+    b"*_measurements.tsv holds one row a region and SUV type; the JSON beside it describes every column, and\n"
+    b"holds the evidence. *_dseg.nii.gz or *_probseg.nii.gz holds the regions, and the table beside names them.\n"
+)
 
 # what is no quantity of a region, and stands in every row
 COLUMNS: Final = {
@@ -139,6 +146,8 @@ def bids_contents(
     measured = {key: value for key, value in record.items() if key not in {"measurements", "definitions"}}
     contents: dict[Path, Content] = {
         out / "dataset_description.json": as_json(_description(out / "dataset_description.json")),
+        out / "README": README,
+        out / ".bidsignore": _ignored(out / ".bidsignore"),
         folder / f"{stem}_{DESC}_measurements.tsv": _tsv(rows),
         sidecar: as_json(_columns(rows) | {"petquant": measured}),
     }
@@ -215,6 +224,13 @@ def _description(path: Path) -> dict[str, Any]:
     return there | {"GeneratedBy": makers}
 
 
+def _ignored(path: Path) -> bytes:
+    """Return ``.bidsignore``: the one that is there, with what BIDS does not know yet of a PET."""
+    lines = path.read_text("utf-8", "surrogateescape").splitlines() if path.is_file() else []
+    kept = dict.fromkeys((*lines, f"*_{DESC}_*"))
+    return "".join(f"{line}\n" for line in kept).encode("utf-8", "surrogateescape")
+
+
 def _tsv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     filled = [{key: ABSENT if value in {None, ""} else value for key, value in row.items()} for row in rows]
     return as_csv(filled, delimiter="\t")
@@ -267,7 +283,13 @@ def _regions(
         {"index": index, "name": row["roi_name"], "roi_id": row["roi_id"]}
         for index, row in zip(indices, known_as, strict=True)
     ]
-    described = as_json({"SpatialReference": "orig", "roi_id": {"Description": COLUMNS["roi_id"]}})
+    described = as_json(
+        {
+            "Description": "Regions that were measured, on the grid of the PET.",
+            "SpatialReference": "orig",
+            "roi_id": {"Description": COLUMNS["roi_id"]},
+        }
+    )
     if _is_label_map(lesions):
         start = folder / f"{stem}_{DESC}_dseg"
         labels = np.zeros(grid.size, np.min_scalar_type(max(indices, default=1)))
