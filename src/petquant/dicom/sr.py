@@ -168,7 +168,7 @@ def _value(item: Any) -> ReportedValue:
         concept=concept,
         derivation=derivation,
         value=value,
-        unit=str(measured.MeasurementUnitsCodeSequence[0].CodeValue),
+        unit=_code(measured.MeasurementUnitsCodeSequence[0]).value,
         column=_column(concept, derivation, parameters),
         parameters=parameters,
     )
