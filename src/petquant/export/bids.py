@@ -43,11 +43,11 @@ IMAGE: Final = re.compile(
 LABEL: Final = re.compile(r"[A-Za-z0-9]+")
 ABSENT: Final = "n/a"  # how BIDS writes a value that is missing
 
-README: Final = (
-    b"Measurements of regions on PET, and the regions, by petquant. For research use only.\n\n"
-    b"*_measurements.tsv holds one row a region and SUV type; the JSON beside it describes every column, and\n"
-    b"holds the evidence. *_dseg.nii.gz or *_probseg.nii.gz holds the regions, and the table beside names them.\n"
-)
+README: Final = b"""Measurements of regions on PET, and the regions, by petquant. For research use only.
+
+*_measurements.tsv holds one row a region and SUV type. The JSON beside it describes every column and holds
+the evidence. *_dseg.nii.gz or *_probseg.nii.gz holds the regions, and the table beside it names them.
+"""
 
 # what is no quantity of a region, and stands in every row
 COLUMNS: Final = {
