@@ -130,6 +130,7 @@ def measure_study(
     manifest: str | os.PathLike[str] | None = None,
     psf_fwhm_mm: float | None = None,
     is_whole: bool = True,
+    packed: str | os.PathLike[str] | None = None,
 ) -> MeasuredStudy:
     """Return the numbers of the regions of one study, with its volume.
 
@@ -139,6 +140,8 @@ def measure_study(
         As for `quantify`.
     is_whole
         Whether slices are kept that no region needs.
+    packed
+        The zip that `study` was unpacked from, where it was: what the manifest locks.
 
     Raises
     ------
@@ -148,7 +151,8 @@ def measure_study(
     choices = choices or Choices()
     require_backgrounds(backgrounds)
     _require_width(psf_fwhm_mm)
-    locked = "" if manifest is None else verify(study, manifest)
+    held = study if packed is None else packed
+    locked = "" if manifest is None else verify(held, manifest)
     with unpacked(study) as folder:
         opened = open_study(folder, choices)
         refused = study_refusals(opened, choices)
@@ -165,7 +169,7 @@ def measure_study(
             native = opened.volume() if is_whole else _needed(opened, [*lesions, *references_])
         opened.verify_unchanged()
     if manifest is not None:
-        verify(study, manifest)  # what was read is what was locked: no size or time can tell a changed bit
+        verify(held, manifest)  # what was read is what was locked: no size or time can tell a changed bit
 
     volumes, said, balance = (
         _native(native, opened, refused) if only_ratios else _suv(native, opened, choices)

@@ -165,6 +165,8 @@ def scenario(root):
             if region["role"] == "lesion"
         },
     }
+    results = root / "written"
+    results.mkdir()
     runs = told["runs"] = {}
     folders = told["folders"] = {}
 
@@ -190,6 +192,17 @@ def scenario(root):
         runs["suv"] = run(
             "suv", root / "web" / first, "--roi", whole.lesions, "--labels", whole.labels, "--format", "json"
         )
+        runs["results"] = run(
+            *("suv", root / "web" / first, "--roi", whole.lesions, "--labels", whole.labels),
+            *("--dicom-seg", results / "regions.dcm", "--dicom-sr", results / "report.dcm"),
+        )
+        told["n_pushed_back"] = push(results)
+        runs["list results"] = run("fetch", WEB, "--list", "--format", "json", "--modality", "SR")
+        fetched("results", WEB, "--study", first, "--modality", "SR,SEG")
+        told["results"] = {name: digest_of_values(results / f"{name}.dcm") for name in ("regions", "report")}
+        told["results fetched"] = [
+            digest_of_values(path) for path in sorted((root / "results").rglob("*.dcm"))
+        ]
         for name, source, asked in (("web", WEB, signal.SIGTERM), ("dimse", DIMSE, signal.SIGINT)):
             place = root / f"killed {name}"
             words = ("fetch", source, "-o", place, "--study", first, "--modality", "PT", "--format", "json")
@@ -213,6 +226,12 @@ def scenario(root):
     fetched("nobody web", WEB.replace(str(HTTP), str(NOBODY)), "--study", first)
     fetched("nobody dimse", DIMSE.replace(str(DICOM), str(NOBODY)), "--study", first)
     return told
+
+
+def digest_of_values(path):
+    """Return a hash of all values of a DICOM file, without its meta header."""
+    dataset = pydicom.dcmread(path)
+    return hashlib.sha256(dataset.to_json().encode()).hexdigest()
 
 
 def spoil(study):

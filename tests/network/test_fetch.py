@@ -140,6 +140,22 @@ def test_a_fetched_study_gives_the_numbers_of_the_phantom(told):
             assert rows[name][quantity] == pytest.approx(want["value"], abs=want["abs_tol"], rel=0), quantity
 
 
+def test_what_petquant_writes_is_taken_by_the_archive_and_found_with_its_study(told):
+    assert told["runs"]["results"]["code"] == 0, told["runs"]["results"]["err"]
+    assert told["n_pushed_back"] == 2  # a SEG and an SR; the archive answered each with success
+    (study,) = _rows(told, "list results")
+    assert study["study_uid"] == told["uids"][0]
+    assert study["modalities"] == "CT PT RTSTRUCT SEG SR"
+    assert (study["n_series"], study["n_instances"]) == (6 + 2, 28 + 2)
+
+
+def test_what_petquant_wrote_comes_back_as_it_was(told):
+    rows = _rows(told, "results")
+    assert sorted(row["modality"] for row in rows) == ["SEG", "SEG", "SEG", "SR"]  # two SEG of the phantom
+    assert {row["n_missing"] for row in rows} == {0}
+    assert set(told["results"].values()) <= set(told["results fetched"])
+
+
 @pytest.mark.parametrize("way", ["web", "dimse"])
 def test_a_fetch_that_was_killed_goes_on_where_it_was(told, way):
     assert told["runs"][f"killed {way}"]["code"] == -9
@@ -193,7 +209,7 @@ def test_one_study_that_is_not_there_does_not_keep_the_other_back(told):
 def test_what_cannot_be_fetched_is_one_line_with_a_code(told, name, code, words):
     run = told["runs"][name]
     assert run["code"] == 3
-    assert _codes(told, name) == [code]
+    assert _codes(told, name) == [code], run["err"]
     assert words in run["err"]
     assert "Traceback" not in run["err"]
     assert "secret" not in run["err"]

@@ -6,6 +6,7 @@ Every transfer syntax is a presentation context of its own: the archive can send
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -82,6 +83,8 @@ _PENDING: Final = {0xFF00, 0xFF01}  # PS3.4 table C.4-1; the second: a key was n
 _SUCCESS, _NO_ROOM = 0x0000, 0xA700
 _ANSWERS: Final = 1_000_000
 _PDU_BYTES: Final = 2**17
+_ATTEMPTS: Final = 2  # to associate
+_SOON_S: Final = 1.0
 
 
 class DimseArchive:
@@ -230,21 +233,30 @@ class DimseArchive:
         roles: list[Any] | None = None,
         handlers: list[tuple[Any, Callable[..., int]]] | None = None,
     ) -> Any:
-        """Return an established association."""
+        """Return an established association.
+
+        An archive that refuses and closes at once can take its refusal with it: what ends without a word and
+        soon is tried once more.
+        """
         source = self._source
-        association = self._ae.associate(
-            source.host,
-            source.port,
-            contexts=contexts,
-            ae_title=source.aet,
-            ext_neg=roles,
-            evt_handlers=handlers,  # type: ignore[arg-type] # pynetdicom's union of tuples is invariant
-        )
-        if association.is_established:
-            return association
-        if association.is_rejected:
+        for _ in range(_ATTEMPTS):
+            began_s = time.monotonic()
+            association = self._ae.associate(
+                source.host,
+                source.port,
+                contexts=contexts,
+                ae_title=source.aet,
+                ext_neg=roles,
+                evt_handlers=handlers,  # type: ignore[arg-type] # pynetdicom's union of tuples is invariant
+            )
+            if association.is_established:
+                return association
             answer = association.acceptor.primitive
-            raise self._refused(f"the association was rejected: {getattr(answer, 'reason_str', 'no reason')}")
+            if association.is_rejected:
+                found = f"the association was rejected: {getattr(answer, 'reason_str', 'no reason')}"
+                raise self._refused(found)
+            if time.monotonic() - began_s > _SOON_S:
+                break
         if association.is_aborted and association.acceptor.primitive is not None:
             raise self._refused("the association was aborted: none of what was asked for is offered")
         raise UnreadableInput.of(
