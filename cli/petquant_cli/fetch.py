@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 FORMATS = ("table", "csv", "json")
+STUDY_COLUMNS = ("study_uid", "study_date", "modalities", "n_series", "n_instances")
+IDENTIFIERS = ("patient_id", "patient_name", "accession_number", "study_description")
+SERIES_COLUMNS = ("study_uid", "series_uid", "modality", "n_listed", "n_present", "n_fetched", "n_missing")
 
 
 def run(
@@ -118,7 +121,8 @@ def run(
             found = archive.studies(query)
             if modality:
                 found = tuple(s for s in found if not s.modalities or set(s.modalities) & set(modalities))
-            _show(_study_rows(found, with_identifiers=with_identifiers), format_, "Studies")
+            columns = STUDY_COLUMNS + (IDENTIFIERS if with_identifiers else ())
+            _show(_study_rows(found, columns), format_, "Studies", columns)
             return
         assert out is not None  # noqa: S101 - --out or --list
         _fetch(archive, query, out, modalities, format_, is_default=not modality)
@@ -136,7 +140,7 @@ def _fetch(
         MESSAGES.say(f"series of {', '.join(modalities)}; --modality chooses others")
     with told() as tell:
         fetched = fetch(archive, query, out, modalities=modalities, tell=tell)
-    _show(_series_rows(fetched), format_, "Series")
+    _show(_series_rows(fetched), format_, "Series", SERIES_COLUMNS)
     MESSAGES.caveats(fetched.findings)
     if fetched.problems:
         raise UnreadableInput.because(*fetched.problems)
@@ -173,7 +177,7 @@ def _credentials(place: Source, token_file: Path | None, netrc: Path | None) -> 
     return Credentials()
 
 
-def _study_rows(found: tuple[FoundStudy, ...], *, with_identifiers: bool) -> list[dict[str, Any]]:
+def _study_rows(found: tuple[FoundStudy, ...], columns: tuple[str, ...]) -> list[dict[str, Any]]:
     rows = []
     for study in sorted(found, key=lambda one: (one.date, one.uid)):
         row = {
@@ -182,34 +186,37 @@ def _study_rows(found: tuple[FoundStudy, ...], *, with_identifiers: bool) -> lis
             "modalities": " ".join(study.modalities),
             "n_series": study.n_series,
             "n_instances": study.n_instances,
+            "patient_id": study.patient_id,
+            "patient_name": study.patient_name,
+            "accession_number": study.accession,
+            "study_description": study.description,
         }
-        if with_identifiers:
-            row |= {
-                "patient_id": study.patient_id,
-                "patient_name": study.patient_name,
-                "accession_number": study.accession,
-                "study_description": study.description,
-            }
-        rows.append(row)
+        rows.append({column: row[column] for column in columns})
     return rows
 
 
 def _series_rows(fetched: Fetched) -> list[dict[str, Any]]:
     return [
-        {
-            "study_uid": one.series.study_uid,
-            "series_uid": one.series.uid,
-            "modality": one.series.modality,
-            "n_listed": one.n_listed,
-            "n_present": one.n_present,
-            "n_fetched": one.n_fetched,
-            "n_missing": one.n_missing,
-        }
+        dict(
+            zip(
+                SERIES_COLUMNS,
+                (
+                    one.series.study_uid,
+                    one.series.uid,
+                    one.series.modality,
+                    one.n_listed,
+                    one.n_present,
+                    one.n_fetched,
+                    one.n_missing,
+                ),
+                strict=True,
+            )
+        )
         for one in fetched.series
     ]
 
 
-def _show(rows: list[dict[str, Any]], format_: str, title: str) -> None:
+def _show(rows: list[dict[str, Any]], format_: str, title: str, columns: tuple[str, ...]) -> None:
     from petquant.export.record import as_json
     from petquant.export.table import as_csv
     from petquant_cli.destination import put
@@ -217,12 +224,11 @@ def _show(rows: list[dict[str, Any]], format_: str, title: str) -> None:
     if format_ == "json":
         put(as_json(rows), None, stdout=sys.stdout)
     elif format_ == "csv":
-        put(as_csv(rows), None, stdout=sys.stdout)
+        put(as_csv(rows) if rows else f"{','.join(columns)}\n".encode(), None, stdout=sys.stdout)
     else:
         from petquant_cli.messages import escaped
         from petquant_cli.screen import console_of_width, number_words, plain_table, print_table
 
-        columns = list(rows[0]) if rows else ["nothing"]
         table = plain_table(title, [(name.replace("_", " "), name.startswith("n_")) for name in columns])
         for row in rows:
             table.add_row(*(escaped(number_words(value)) for value in row.values()))
