@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from petquant.offline import without_requests
 from petquant_cli import (
     batch,
     bids,
@@ -23,6 +24,7 @@ from petquant_cli import (
     convert,
     demo,
     discover,
+    fetch,
     info,
     lock,
     nema,
@@ -33,7 +35,6 @@ from petquant_cli import (
 )
 from petquant_cli.command import PlainCommand, PlainGroup
 from petquant_cli.messages import MESSAGES
-from petquant_cli.offline import offline
 
 __all__ = ["app", "main"]
 
@@ -60,6 +61,7 @@ for _module in (
     discover,
     convert,
     nema,
+    fetch,
     info,
     lock,
     demo,
@@ -100,8 +102,7 @@ def main() -> None:
         os.environ.setdefault(f"{library}_NUM_THREADS", "1")
     MESSAGES.is_json = _asks_for_json(sys.argv[1:])
     MESSAGES.is_debug = "--debug" in sys.argv[1:]
-    with offline():
-        code = _run()
+    code = _run()
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -132,7 +133,8 @@ def _asks_for_json(arguments: list[str]) -> bool:
 
 def _run() -> int:
     try:
-        return app(standalone_mode=False) or 0
+        with without_requests():  # nothing of the network unless a command asks for it
+            return app(standalone_mode=False) or 0
     except BrokenPipeError:
         return 0
     except SystemExit as left:

@@ -90,6 +90,24 @@ def run(
             "for nothing.",
         ),
     ] = None,
+    dicom_seg: Annotated[
+        Path | None,
+        typer.Option(help="Write the regions as DICOM SEG too, with the patient and study of the source."),
+    ] = None,
+    dicom_sr: Annotated[
+        Path | None,
+        typer.Option(help="Write the measurements as DICOM SR (TID 1500) too; refers to --dicom-seg."),
+    ] = None,
+    bids: Annotated[
+        Path | None, typer.Option(help="Write table and regions as BIDS derivatives into a folder too.")
+    ] = None,
+    bids_subject: Annotated[
+        str | None,
+        typer.Option(help="Label of the subject; by default that of a BIDS image, else the study pseudonym."),
+    ] = None,
+    bids_session: Annotated[
+        str | None, typer.Option(help="Label of the session; by default that of a BIDS image.")
+    ] = None,
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Accept a file without a region: no lesion.")
     ] = False,
@@ -106,47 +124,64 @@ def run(
     ] = None,
 ) -> None:
     """Measure regions: SUV, peak, MTV, TLG, ratios."""
+    from contextlib import nullcontext
     from dataclasses import replace
 
     from petquant.background import background_of
+    from petquant.dicom.archive import unpacked
     from petquant.export.record import Privacy
     from petquant.paths import existing
     from petquant.quantify import measure_study
     from petquant_cli.destination import apart, checked_format, file_of, has_names, read_with, secret
     from petquant_cli.messages import MESSAGES
     from petquant_cli.report import checked_report, write_report
+    from petquant_cli.results import results_of
 
     format_ = checked_format(format_, out, FORMATS)
     named = [background_of(text) for text in background or ()]
-    read = [*read_with(study), *roi, labels, manifest, pseudonym_key, *map(file_of, named)]
-    apart(out, read)
-    apart(checked_report(report), read, option="--report")
+    inputs = [*read_with(study), *roi, labels, manifest, pseudonym_key, *map(file_of, named)]
+    apart(out, inputs)
+    apart(checked_report(report), inputs, option="--report")
     privacy = Privacy(
         with_identifiers=with_identifiers,
         has_hashed_uids=hash_uids,
         has_roi_names=has_names(roi_names),
         key=None if pseudonym_key is None else secret(pseudonym_key),
     )
-    measured = measure_study(
-        existing(study),
-        [existing(path) for path in roi],
-        backgrounds=named,
-        choices=replace(
-            choices,
-            allow_empty=allow_empty,
-            has_further=more,
-            reading=replace(reading, splits_components=split_components),
-        ),
-        labels=None if labels is None else existing(labels),
-        manifest=None if manifest is None else existing(manifest),
-        psf_fwhm_mm=psf_fwhm_mm,
-        is_whole=report is not None,
-        has_ct=report is not None,
+    results = results_of(
+        seg=dicom_seg,
+        sr=dicom_sr,
+        bids=bids,
+        subject=bids_subject,
+        session=bids_session,
+        out=out,
+        privacy=privacy,
+        inputs=inputs,
     )
-    quantification = measured.quantification
-    MESSAGES.caveats(quantification.findings)
-    if report is not None:
-        write_report(measured, privacy, report)
+    # SEG and SR take patient and study from the files, which of a zip are there only for a while
+    with unpacked(existing(study)) if results.seg else nullcontext(existing(study)) as folder:
+        measured = measure_study(
+            folder,
+            [existing(path) for path in roi],
+            backgrounds=named,
+            choices=replace(
+                choices,
+                allow_empty=allow_empty,
+                has_further=more,
+                reading=replace(reading, splits_components=split_components),
+            ),
+            labels=None if labels is None else existing(labels),
+            manifest=None if manifest is None else existing(manifest),
+            psf_fwhm_mm=psf_fwhm_mm,
+            is_whole=report is not None,
+            has_ct=report is not None,
+            packed=study,
+        )
+        quantification = measured.quantification
+        MESSAGES.caveats(quantification.findings)
+        if report is not None:
+            write_report(measured, privacy, report)
+        results.write(quantification, measured.lesions, privacy)
     _put(quantification, privacy, format_, out)
 
 

@@ -165,9 +165,18 @@ def _quantities() -> str:
         parts.append(f"## {title}\n\n{words}")
         parts.append(
             _table(
-                ("column", "name", "unit", "definition", "IBSI", "DICOM", "source"),
+                ("column", "name", "unit", "definition", "IBSI", "DICOM", "derivation", "source"),
                 [
-                    (_code(row.column), row.name, row.unit, row.definition, row.ibsi, row.dicom, row.source)
+                    (
+                        _code(row.column),
+                        row.name,
+                        row.unit,
+                        row.definition,
+                        row.ibsi,
+                        "" if row.dicom is None else str(row.dicom),
+                        "" if row.derivation is None else str(row.derivation),
+                        row.source,
+                    )
                     for row in rows
                 ],
             )
@@ -181,7 +190,17 @@ def _suv_types() -> str:
         "What `--suv` takes; `native` gives values that are stored as SUV under their own type. "
         "Every type follows from SUVbw: `SUV_x = SUVbw N_x / W`.",
         _table(
-            ("name", "other names", "DICOM SUVType", "unit", "UCUM", "needs height", "needs sex", "source"),
+            (
+                "name",
+                "other names",
+                "DICOM SUVType",
+                "unit",
+                "UCUM",
+                "DICOM",
+                "needs height",
+                "needs sex",
+                "source",
+            ),
             [
                 (
                     _code(row.name),
@@ -189,6 +208,7 @@ def _suv_types() -> str:
                     row.suv_type,
                     row.unit,
                     _code(row.ucum),
+                    str(row.dicom),
                     "yes" if row.needs_height else "",
                     "yes" if row.needs_sex else "",
                     row.source,

@@ -11,16 +11,36 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from petquant.errors import OutputFailed
 
-__all__ = ["Content", "sweep_folder", "write_all", "write_whole"]
+__all__ = ["Content", "make_folders", "sweep_folder", "write_all", "write_whole"]
 
 Content = bytes | Callable[[BinaryIO], None]
+
+
+def make_folders(folders: Iterable[Path]) -> None:
+    """Make folders with those above them, where they are not there yet.
+
+    Raises
+    ------
+    OutputFailed
+        OUTPUT_FAILED.
+    """
+    for folder in dict.fromkeys(folders):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputFailed.of(
+                "OUTPUT_FAILED",
+                f"the folder {folder} could not be made: {error.strerror or error}",
+                expected="a place that can be written",
+                path=str(folder),
+            ) from error
 
 
 def write_whole(path: str | os.PathLike[str], content: Content, *, is_private: bool = False) -> None:

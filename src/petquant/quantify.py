@@ -141,6 +141,7 @@ def measure_study(
     psf_fwhm_mm: float | None = None,
     is_whole: bool = True,
     has_ct: bool = False,
+    packed: str | os.PathLike[str] | None = None,
 ) -> MeasuredStudy:
     """Return the numbers of the regions of one study, with its volume.
 
@@ -152,6 +153,8 @@ def measure_study(
         Whether slices are kept that no region needs.
     has_ct
         Whether the CT beside the lesions is read too; a study without one is measured all the same.
+    packed
+        The zip that `study` was unpacked from, where it was: what the manifest locks.
 
     Raises
     ------
@@ -161,7 +164,8 @@ def measure_study(
     choices = choices or Choices()
     require_backgrounds(backgrounds)
     _require_width(psf_fwhm_mm)
-    locked = "" if manifest is None else verify(study, manifest)
+    held = study if packed is None else packed
+    locked = "" if manifest is None else verify(held, manifest)
     with unpacked(study) as folder:
         opened = open_study(folder, choices)
         refused = study_refusals(opened, choices)
@@ -179,7 +183,7 @@ def measure_study(
         ct, why_no_ct = _ct_beside(opened, lesions) if has_ct else (None, "")
         opened.verify_unchanged()
     if manifest is not None:
-        verify(study, manifest)  # what was read is what was locked: no size or time can tell a changed bit
+        verify(held, manifest)  # what was read is what was locked: no size or time can tell a changed bit
 
     volumes, said, balance = (
         _native(native, opened, refused) if only_ratios else _suv(native, opened, choices)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from petquant.code import Code
+
 __all__ = ["FURTHER_COLUMNS", "QUANTITIES", "REFERENCE_COLUMNS", "REGION_COLUMNS", "Quantity", "Scope"]
 
 
@@ -41,8 +43,9 @@ class Quantity:
         What it is a property of.
     ibsi
         Identifier of the Image Biomarker Standardisation Initiative, where the definition is its.
-    dicom
-        Code of DICOM PS3.16, ``(value, scheme)``.
+    dicom, derivation
+        Concept of DICOM PS3.16, and how the value was derived (CID 7464); of ``suv_*`` columns the concept of
+        SUVbw. None where no concept has this definition; such a quantity is not written into an SR.
     source
         Where the definition comes from.
     """
@@ -54,7 +57,8 @@ class Quantity:
     ucum: str
     scope: Scope = Scope.REGION
     ibsi: str = ""
-    dicom: str = ""
+    dicom: Code | None = None
+    derivation: Code | None = None
     source: str = ""
 
 
@@ -66,6 +70,23 @@ GRAM = ("g", "g")
 BQML = ("Bq/mL", "Bq/ml")
 IBSI = "IBSI reference manual"
 PERCIST = "Wahl 2009 (PERCIST): 1 mL sphere"
+
+SUVBW = Code("126401", "DCM", "SUVbw")
+VOLUME = Code("126032", "DCM", "Metabolic Volume")
+GLYCOLYSIS = Code("126033", "DCM", "Total Lesion Glycolysis")
+RATIO = Code("126039", "DCM", "Lesion to Background SUV Ratio")
+BACKGROUND = Code("126040", "DCM", "Background for Lesion to Background SUV Ratio")
+
+MAXIMUM = Code("56851009", "SCT", "Maximum")
+MINIMUM = Code("255605001", "SCT", "Minimum")
+MEAN = Code("373098007", "SCT", "Mean")
+MEDIAN = Code("373099004", "SCT", "Median")
+SD = Code("386136009", "SCT", "Standard Deviation")
+PEAK = Code("126031", "DCM", "Peak Value Within ROI")
+COV = Code("C0681921", "UMLS", "Coefficient of Variance")
+SKEWNESS = Code("126051", "DCM", "Skewness")
+RMS = Code("C2347976", "UMLS", "Root Mean Square")
+
 VOXELS = "voxels with w >= 0.5"
 ERODED = "with w = 0 where a voxel centre is outside or within h of the boundary; h half the smallest spacing"
 DILATED = "with w = 1 where a voxel centre is inside or within h of the boundary; h half the smallest spacing"
@@ -78,7 +99,8 @@ def _row(
     unit: tuple[str, str],
     *,
     ibsi: str = "",
-    dicom: str = "",
+    dicom: Code | None = None,
+    derivation: Code | None = None,
     source: str = "",
 ) -> Quantity:
     return Quantity(
@@ -88,19 +110,20 @@ def _row(
         unit=unit[0],
         ucum=unit[1],
         ibsi=ibsi,
-        dicom=dicom,
+        dicom=SUVBW if dicom is None and derivation is not None else dicom,
+        derivation=derivation,
         source=source,
     )
 
 
 _REGION = (
     _row("n_voxels", "number of voxels", VOXELS, ONE),
-    _row("suv_max", "SUVmax", f"largest x of {VOXELS}", SUV, dicom="(56851009, SCT)", source=IBSI),
+    _row("suv_max", "SUVmax", f"largest x of {VOXELS}", SUV, derivation=MAXIMUM, source=IBSI),
     _row("suv_max_ties", "voxels that hold SUVmax", "number of voxels with x = suv_max", ONE),
     _row("max_x_mm", "x of SUVmax", "LPS position of the first such voxel in k, j, i order", MM),
     _row("max_y_mm", "y of SUVmax", "LPS position of the first such voxel in k, j, i order", MM),
     _row("max_z_mm", "z of SUVmax", "LPS position of the first such voxel in k, j, i order", MM),
-    _row("suv_mean", "SUVmean", "sum(w x) / sum(w)", SUV, ibsi="Q4LE", dicom="(373098007, SCT)", source=IBSI),
+    _row("suv_mean", "SUVmean", "sum(w x) / sum(w)", SUV, ibsi="Q4LE", derivation=MEAN, source=IBSI),
     _row(
         "suv_peak",
         "SUVpeak",
@@ -108,7 +131,7 @@ _REGION = (
         "fraction of its box inside the sphere; the sphere may leave the region, and is renormalised at the "
         "image edge",
         SUV,
-        dicom="(126031, DCM)",
+        derivation=PEAK,
         source=PERCIST,
     ),
     _row(
@@ -139,7 +162,7 @@ _REGION = (
         f"smallest x of {VOXELS}",
         SUV,
         ibsi="1GSF",
-        dicom="(255605001, SCT)",
+        derivation=MINIMUM,
         source=IBSI,
     ),
     _row(
@@ -147,10 +170,18 @@ _REGION = (
         "standard deviation",
         "sqrt(sum(w (x - suv_mean)^2) / sum(w)): ddof 0",
         SUV,
-        dicom="(386136009, SCT)",
+        derivation=SD,
         source="square root of IBSI ECT3",
     ),
-    _row("suv_cov", "coefficient of variation", "suv_sd / suv_mean", ONE, ibsi="7TET", source=IBSI),
+    _row(
+        "suv_cov",
+        "coefficient of variation",
+        "suv_sd / suv_mean",
+        ONE,
+        ibsi="7TET",
+        derivation=COV,
+        source=IBSI,
+    ),
     _row(
         "suv_p10", "10th percentile", "x[h], h = 0.10 (n - 1), linear between neighbours", SUV, source="numpy"
     ),
@@ -163,7 +194,7 @@ _REGION = (
         "x[h], h = 0.50 (n - 1), linear between neighbours",
         SUV,
         ibsi="Y12H",
-        dicom="(373099004, SCT)",
+        derivation=MEDIAN,
         source=IBSI,
     ),
     _row(
@@ -172,15 +203,13 @@ _REGION = (
     _row(
         "suv_p90", "90th percentile", "x[h], h = 0.90 (n - 1), linear between neighbours", SUV, source="numpy"
     ),
-    _row(
-        "mtv_ml", "metabolic tumour volume", "v sum(w)", ML, ibsi="YEKZ", dicom="(126032, DCM)", source=IBSI
-    ),
+    _row("mtv_ml", "metabolic tumour volume", "v sum(w)", ML, ibsi="YEKZ", dicom=VOLUME, source=IBSI),
     _row(
         "tlg_g",
         "total lesion glycolysis; of another tracer than FDG, total lesion uptake",
         "v sum(w x) = suv_mean mtv_ml",
         GRAM,
-        dicom="(126033, DCM)",
+        dicom=GLYCOLYSIS,
     ),
     _row("mtv_eroded_ml", "volume, boundary moved inwards", f"mtv_ml {ERODED}", ML),
     _row("mtv_dilated_ml", "volume, boundary moved outwards", f"mtv_ml {DILATED}", ML),
@@ -204,6 +233,7 @@ _FURTHER = (
         "m3 / m2^1.5, m_k = sum(w (x - suv_mean)^k) / sum(w); 0 when all x are equal",
         ONE,
         ibsi="KE2A",
+        derivation=SKEWNESS,
         source=IBSI,
     ),
     _row(
@@ -215,13 +245,22 @@ _FURTHER = (
         source=IBSI,
     ),
     _row("suv_iqr", "interquartile range", "suv_p75 - suv_p25", SUV, ibsi="SALO", source=IBSI),
-    _row("suv_rms", "root mean square", "sqrt(sum(w x^2) / sum(w))", SUV, ibsi="5ZWQ", source=IBSI),
+    _row(
+        "suv_rms",
+        "root mean square",
+        "sqrt(sum(w x^2) / sum(w))",
+        SUV,
+        ibsi="5ZWQ",
+        derivation=RMS,
+        source=IBSI,
+    ),
     _row(
         "mesh_volume_ml",
         "volume of the mesh",
         "enclosed by the surface w = 0.5 between voxel centres (marching cubes); below mtv_ml",
         ML,
         ibsi="RNU0",
+        dicom=Code("RNU0", "IBSI", "Volume of Mesh"),
         source=IBSI,
     ),
     _row(
@@ -230,71 +269,86 @@ _FURTHER = (
         "largest distance between two vertices of the mesh",
         MM,
         ibsi="L0JK",
+        dicom=Code("L0JK", "IBSI", "Maximum 3D Diameter of a Mesh"),
         source=IBSI,
     ),
     _row("equivalent_sphere_diameter_mm", "diameter of a sphere of the MTV", "(6 mtv_ml / pi)^(1/3)", MM),
 )
 
 
-def _in(scope: Scope, *rows: tuple[str, str, str, tuple[str, str], str]) -> tuple[Quantity, ...]:
+Coded = tuple[Code, Code] | None
+
+
+def _in(scope: Scope, *rows: tuple[str, str, str, tuple[str, str], Coded]) -> tuple[Quantity, ...]:
     return tuple(
         Quantity(
-            column=column, name=name, definition=words, unit=unit[0], ucum=unit[1], scope=scope, dicom=dicom
+            column=column,
+            name=name,
+            definition=words,
+            unit=unit[0],
+            ucum=unit[1],
+            scope=scope,
+            dicom=None if coded is None else coded[0],
+            derivation=None if coded is None else coded[1],
         )
-        for column, name, words, unit, dicom in rows
+        for column, name, words, unit, coded in rows
     )
 
-
-RATIO_CODE = "(126039, DCM)"
 
 QUANTITIES: tuple[Quantity, ...] = (
     *_REGION,
     *(replace(row, scope=Scope.FURTHER) for row in _FURTHER),
     *_in(
         Scope.ACTIVITY,
-        ("activity_max_bqml", "largest activity", "suv_max before conversion", BQML, ""),
-        ("activity_mean_bqml", "mean activity", "suv_mean before conversion", BQML, ""),
-        ("activity_peak_bqml", "peak activity", "suv_peak before conversion", BQML, ""),
+        ("activity_max_bqml", "largest activity", "suv_max before conversion", BQML, None),
+        ("activity_mean_bqml", "mean activity", "suv_mean before conversion", BQML, None),
+        ("activity_peak_bqml", "peak activity", "suv_peak before conversion", BQML, None),
     ),
     *_in(
         Scope.RATIO,
-        ("tbr_max_NAME", "TBRmax", "suv_max / mean of the background NAME", ONE, RATIO_CODE),
-        ("tbr_mean_NAME", "TBRmean", "suv_mean / mean of the background NAME", ONE, RATIO_CODE),
-        ("tbr_peak_NAME", "TBRpeak", "suv_peak / mean of the background NAME", ONE, RATIO_CODE),
+        ("tbr_max_NAME", "TBRmax", "suv_max / mean of the background NAME", ONE, (RATIO, MAXIMUM)),
+        ("tbr_mean_NAME", "TBRmean", "suv_mean / mean of the background NAME", ONE, (RATIO, MEAN)),
+        ("tbr_peak_NAME", "TBRpeak", "suv_peak / mean of the background NAME", ONE, (RATIO, PEAK)),
     ),
     *_in(
         Scope.REFERENCE,
-        ("mean", "mean of the background", "sum(w x) / sum(w)", SUV, "(373098007, SCT)"),
-        ("sd", "standard deviation", "sqrt(sum(w (x - mean)^2) / sum(w)): ddof 0", SUV, "(386136009, SCT)"),
-        ("cov", "coefficient of variation", "sd / mean", ONE, ""),
+        ("mean", "mean of the background", "sum(w x) / sum(w)", SUV, (BACKGROUND, MEAN)),
+        ("sd", "standard deviation", "sqrt(sum(w (x - mean)^2) / sum(w)): ddof 0", SUV, (BACKGROUND, SD)),
+        ("cov", "coefficient of variation", "sd / mean", ONE, None),
         (
             "n_eff",
             "effective number of voxels",
             "(sum w)^2 / sum_ij(w_i w_j exp(-r_ij^2 / (4 s^2))), s = FWHM / 2.3548 of `--psf-fwhm-mm`",
             ONE,
-            "",
+            None,
         ),
-        ("se", "standard error of the mean", "sd / sqrt(n_eff)", SUV, ""),
-        ("median", "median", "x[h], h = 0.50 (n - 1)", SUV, "(373099004, SCT)"),
-        ("volume_ml", "volume", "v sum(w)", ML, ""),
-        ("n_voxels", "number of voxels", VOXELS, ONE, ""),
-        ("overlap_voxels", "voxels taken out", "voxels that lesions hold as well", ONE, ""),
-        ("overlap_ml", "volume taken out", "v sum(w) of those voxels", ML, ""),
+        ("se", "standard error of the mean", "sd / sqrt(n_eff)", SUV, None),
+        ("median", "median", "x[h], h = 0.50 (n - 1)", SUV, (BACKGROUND, MEDIAN)),
+        ("volume_ml", "volume", "v sum(w)", ML, None),
+        ("n_voxels", "number of voxels", VOXELS, ONE, None),
+        ("overlap_voxels", "voxels taken out", "voxels that lesions hold as well", ONE, None),
+        ("overlap_ml", "volume taken out", "v sum(w) of those voxels", ML, None),
     ),
     *_in(
         Scope.STUDY,
-        ("n_lesions", "number of lesions", "regions with the role lesion", ONE, ""),
-        ("tmtv_ml", "total metabolic tumour volume", "v sum(w); a shared voxel counts once", ML, ""),
+        ("n_lesions", "number of lesions", "regions with the role lesion", ONE, None),
+        ("tmtv_ml", "total metabolic tumour volume", "v sum(w); a shared voxel counts once", ML, None),
         (
             "ttlg_g",
             "total lesion glycolysis of all lesions",
             "v sum(w x); a shared voxel counts once",
             GRAM,
-            "",
+            None,
         ),
-        ("suv_max", "SUVmax of the study", "largest suv_max of the lesions", SUV, "(56851009, SCT)"),
-        ("dmax_centroid_mm", "Dmax of centroids", "largest distance between two lesions' centroids", MM, ""),
-        ("dmax_voxel_mm", "Dmax of voxels", "largest distance between voxels of two lesions", MM, ""),
+        ("suv_max", "SUVmax of the study", "largest suv_max of the lesions", SUV, (SUVBW, MAXIMUM)),
+        (
+            "dmax_centroid_mm",
+            "Dmax of centroids",
+            "largest distance between two lesions' centroids",
+            MM,
+            None,
+        ),
+        ("dmax_voxel_mm", "Dmax of voxels", "largest distance between voxels of two lesions", MM, None),
     ),
 )
 

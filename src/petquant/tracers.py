@@ -52,8 +52,13 @@ TRACERS: tuple[Tracer, ...] = (
         uptake_window_min=(30.0, 60.0),
         source="trial protocols NCT06125028, NCT05222269, NCT04561492",
     ),
-    Tracer(name="[68Ga]PSMA-11", nuclide="68Ga", pattern=r"(68)?Ga(68)?[- ]*\]?[- ]*PSMA|PSMA[- ]*11"),
-    Tracer(name="[68Ga]DOTATATE", nuclide="68Ga", pattern=r"dotatate"),
+    Tracer(
+        name="[68Ga]PSMA-11",
+        nuclide="68Ga",
+        pattern=r"(68)?Ga(68)?[- ]*\]?[- ]*PSMA|PSMA[- ]*11",
+        codes=("C118961",),
+    ),
+    Tracer(name="[68Ga]DOTATATE", nuclide="68Ga", pattern=r"dotatate", codes=("724025002",)),
     Tracer(
         name="[18F]FLT",
         nuclide="18F",

@@ -124,3 +124,12 @@ def test_a_finding_reads_as_one_sentence():
         "WEIGHT_MISSING: series 1.2.3: PatientWeight (0010,1030) is missing; expected "
         "a body weight in kg, which SUVbw needs; give --weight-kg"
     )
+
+
+def test_pydicom_is_imported_without_what_it_would_reach_the_network_with():
+    code = (
+        "import sys; from petquant.dicom.pydicom_today import pydicom_of_today as p; p()\n"
+        "print('pydicom' in sys.modules, 'requests' in sys.modules); import requests"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["True", "False"]

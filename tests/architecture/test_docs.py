@@ -50,6 +50,7 @@ NO_CODES = {
     "STUDY_A",
     "STUDY_B",
     "SLURM_ARRAY_TASK_ID",
+    *("PETQUANT_PACS_TOKEN", "PETQUANT_PACS_USER", "PETQUANT_PACS_PASSWORD"),
 }
 STRIPPED = ("PatientWeight", "PatientSize")
 STRIPPED_ITEMS = ("RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime")

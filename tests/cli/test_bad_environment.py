@@ -677,3 +677,16 @@ def test_bad_098_no_socket_is_opened(petquant, tiny, hooked, words):
     prefix = ("unshare", "-rn") if apart else ()
     result = petquant(*_filled(words, tiny), env=hooked(NO_SOCKETS), prefix=prefix)
     assert result.code == (3 if words == EVERY_COMMAND["refused"] else 0), result.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["my_study", "--list"], "PACS_ADDRESS_INVALID"),
+        (["http://pacs.example/", "--list"], "PACS_NOT_ENCRYPTED"),
+        (["dicom://ARCHIVE@127.0.0.1:104", "-o", "out"], "OPTION_INVALID"),
+    ],
+)
+def test_bad_098_a_fetch_opens_no_socket_before_its_source_is_known(petquant, hooked, words, code):
+    result = petquant("fetch", *words, env=hooked(NO_SOCKETS))
+    assert (result.code, result.codes) == (2, [code])

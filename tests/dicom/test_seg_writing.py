@@ -270,7 +270,8 @@ def test_a_segment_says_what_it_is_and_how_it_was_made(tiny):
     seg = pydicom.dcmread(pydicom.filebase.DicomBytesIO(content))
     (segment,) = seg.SegmentSequence
     assert segment.SegmentLabel == "a b " + 60 * "x"  # 64 characters, no backslash, which would split it
-    assert (segment.TrackingID, segment.SegmentAlgorithmType) == ("17", "SEMIAUTOMATIC")
+    assert segment.TrackingID == "17 a\\b " + 70 * "x"  # UT: one value, of any length
+    assert segment.SegmentAlgorithmType == "SEMIAUTOMATIC"
     assert segment.SegmentAlgorithmName == METHOD
     method = segment.SegmentationAlgorithmIdentificationSequence[0]
     assert method.AlgorithmParameters == f"method={METHOD}"

@@ -6,10 +6,8 @@ import os
 import sys
 from typing import Any
 
-from pydicom.encaps import encapsulate
-from pydicom.pixels.decoders.base import get_decoder
-
 from petquant.dicom.jpeg_lossless import ANSWER, JPEG_LOSSLESS, MEMORY_BYTES, REQUEST
+from petquant.dicom.pydicom_today import pydicom_of_today
 
 try:
     import resource
@@ -17,6 +15,8 @@ except ImportError:  # not on Windows: no limit of memory there
     resource = None  # type: ignore[assignment] # a module or nothing
 
 __all__: list[str] = []
+
+_PYDICOM = pydicom_of_today()  # before memory is limited
 
 
 def _limit_memory() -> None:
@@ -38,8 +38,10 @@ def _pixels(frame: bytes, head: tuple[int, ...]) -> bytes:
         "number_of_frames": 1,
         "pixel_keyword": "PixelData",
     }
-    decoder = get_decoder(JPEG_LOSSLESS[syntax])
-    pixels, _ = decoder.as_array(encapsulate([frame]), index=0, raw=True, decoding_plugin="gdcm", **options)
+    decoder = _PYDICOM.pixels.get_decoder(JPEG_LOSSLESS[syntax])
+    pixels, _ = decoder.as_array(
+        _PYDICOM.encaps.encapsulate([frame]), index=0, raw=True, decoding_plugin="gdcm", **options
+    )
     content: bytes = pixels.astype(pixels.dtype.newbyteorder("<"), copy=False).tobytes()
     return content
 

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Final
 
 from petquant.errors import UnreadableInput
+from petquant.offline import without_requests
 
 __all__ = ["pydicom_of_today"]
 
@@ -21,7 +22,8 @@ def pydicom_of_today() -> ModuleType:
     UnreadableInput
         When the installed pydicom is older than is safe; a dependency can pull it back.
     """
-    pydicom = importlib.import_module("pydicom")
+    with without_requests():
+        pydicom = importlib.import_module("pydicom")
     version = tuple(int(part) for part in pydicom.__version__.split(".")[:3] if part.isdigit())
     if version < _SAFE_VERSION:
         raise UnreadableInput.of(

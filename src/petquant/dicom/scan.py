@@ -30,7 +30,7 @@ from petquant.dicom.transfer_syntax import (
 from petquant.dicom.walk import Walk, walk
 from petquant.errors import Finding, UnreadableInput
 
-__all__ = ["Instance", "scan_file", "scan_or_damage"]
+__all__ = ["Instance", "scan_content", "scan_file", "scan_or_damage"]
 
 _FIRST_BYTES: Final = 8_192
 
@@ -114,15 +114,25 @@ def scan_or_damage(
             return None
         first = pread(descriptor, _FIRST_BYTES, 0)
         window = Window(status.st_size, first, lambda offset, n: pread(descriptor, n, offset))
-        return _scan(path, status, window, limits, habits or Habits())
+        return _scan(path, (status.st_size, status.st_mtime_ns), window, limits, habits or Habits())
     except OSError as error:
         raise unreadable(path, error) from error
     finally:
         os.close(descriptor)
 
 
+def scan_content(content: bytes | memoryview, name: str, limits: Limits = DEFAULT_LIMITS) -> Instance | None:
+    """Return what `scan_or_damage` does, of the bytes of a file that is not written; `name` is its path."""
+
+    def piece(offset: int, n: int) -> bytes:
+        return bytes(content[offset : offset + n])
+
+    window = Window(len(content), piece(0, _FIRST_BYTES), piece)
+    return _scan(name, (len(content), 0), window, limits, Habits())
+
+
 def _scan(
-    path: str, status: os.stat_result, window: Window, limits: Limits, habits: Habits
+    path: str, size_and_mtime_ns: tuple[int, int], window: Window, limits: Limits, habits: Habits
 ) -> Instance | None:
     seen = Walk()
     meta = Meta()
@@ -153,8 +163,8 @@ def _scan(
         return None
     instance = Instance(
         path=path,
-        size=status.st_size,
-        mtime_ns=status.st_mtime_ns,
+        size=size_and_mtime_ns[0],
+        mtime_ns=size_and_mtime_ns[1],
         transfer_syntax=transfer_syntax,
         values=seen.values,
         is_implicit=encoding is IMPLICIT,

@@ -9,17 +9,24 @@ slices times regions. Source: DICOM PS3.3 sections A.51 and C.8.20.
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from petquant.dicom.dataset import read_dataset
-from petquant.dicom.datetimes import parse_clock, parse_date
+from petquant.dicom.derived import (
+    PATIENT_AND_STUDY,
+    content_at,
+    encoded,
+    hashed_uid,
+    identify,
+    long_string,
+    number_after,
+)
 from petquant.dicom.limits import DEFAULT_LIMITS, Limits
 from petquant.dicom.pet_classes import CLASSIC
 from petquant.dicom.pydicom_today import pydicom_of_today
@@ -38,19 +45,7 @@ Int = NDArray[np.int64]
 _LARGEST: Final = 255  # MaximumFractionalValue: the stored number that means 1
 _SEGMENTS: Final = 65_535  # SegmentNumber is a US
 _HALF: Final = 0.5 - 1e-9  # roi.md section 3.1: from which weight on a voxel is inside
-_NO_DATE: Final = date(1900, 1, 1)  # ContentDate is type 1; what de-identification writes
-_LO: Final = 64  # characters of a Long String
 _FROM_SERIES: Final = 1_000  # added to the SeriesNumber of the PET
-_PATIENT_AND_STUDY: Final = (  # what highdicom asks the source for, before whole modules are copied
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "AccessionNumber",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
-)
 
 
 def seg_bytes(
@@ -86,8 +81,8 @@ def seg_bytes(
 
     Returns
     -------
-    A DICOM file. SegmentLabel is the name of the region (64 characters of it), TrackingID its `roi_id`. Of
-    the patient only the Patient and Study modules of the source are in it.
+    A DICOM file. SegmentLabel is the name of the region (64 characters of it), TrackingID its
+    `roi_id` and name. Of the patient only the Patient and Study modules of the source are in it.
 
     Raises
     ------
@@ -116,8 +111,8 @@ def seg_bytes(
         _descriptions(rois, algorithm, identity),
         identity=identity,
         words=(algorithm, label),
-        at=_content_at(stack.instances[0]),
-        number=_series_number(stack.instances[0]),
+        at=content_at(stack.instances[0]),
+        number=number_after(stack.instances[0], _FROM_SERIES),
         is_fractional=is_fractional,
     )
     _refer_to_frames(seg, stack.instances)
@@ -125,9 +120,7 @@ def seg_bytes(
     seg.Rows, seg.Columns = grid.shape[1:]
     seg.SegmentsOverlap = "YES" if _overlap(inside) else "NO"
     seg.PixelData = _pixels(_frame_numbers(seg, grid), inside, in_slice=in_slice, is_fractional=is_fractional)
-    out = io.BytesIO()
-    pydicom_of_today().dcmwrite(out, seg, enforce_file_format=True)
-    return out.getvalue()
+    return encoded(seg)
 
 
 def _inside(roi: Roi, *, is_fractional: bool) -> tuple[Int, NDArray[np.uint8] | None]:
@@ -191,30 +184,6 @@ def _identity(
     return digest.digest()
 
 
-def _uid(identity: bytes, kind: str) -> str:
-    digest = hashlib.sha256(identity + kind.encode()).digest()
-    return f"2.25.{int.from_bytes(digest[:16], 'big')}"
-
-
-def _content_at(instance: Instance) -> datetime:
-    """Return when the series was made, or the study; the SEG itself has no clock."""
-    for kind in ("Series", "Acquisition", "Study"):
-        try:
-            day = parse_date(instance.text(TAG[f"{kind}Date"]))
-        except ValueError:
-            continue
-        try:
-            return datetime.combine(day, time()) + parse_clock(instance.text(TAG[f"{kind}Time"]))
-        except ValueError:
-            return datetime.combine(day, time())
-    return datetime.combine(_NO_DATE, time())
-
-
-def _series_number(instance: Instance) -> int:
-    text = instance.text(TAG["SeriesNumber"])
-    return _FROM_SERIES + (int(text) if re.fullmatch(r"\d{1,6}", text) else 0)
-
-
 def _sources(stack: Stack, header: Any, grid: Grid) -> list[Any]:
     """Return what highdicom needs of every PET image, as if it had a single pixel."""
     dataset = pydicom_of_today().Dataset
@@ -233,7 +202,7 @@ def _sources(stack: Stack, header: Any, grid: Grid) -> list[Any]:
         source.SliceThickness, source.SpacingBetweenSlices = thickness, grid.spacing_mm[0]
         source.Rows = source.Columns = 1
         sources.append(source)
-    for keyword in _PATIENT_AND_STUDY:
+    for keyword in PATIENT_AND_STUDY:
         setattr(sources[0], keyword, None)
     sources[0].PositionReferenceIndicator = header.get("PositionReferenceIndicator")
     return sources
@@ -283,7 +252,7 @@ def _descriptions(rois: Sequence[Roi], algorithm: str, identity: bytes) -> list[
     from pydicom.sr.codedict import codes  # noqa: PLC0415 - the same
 
     method = highdicom.AlgorithmIdentificationSequence(
-        name=_long_string(algorithm, "petquant"),
+        name=long_string(algorithm, "petquant"),
         family=codes.cid7162.HistogramAnalysis,  # by voxel values; the context group has no nearer
         version=__version__,
         source="petquant",
@@ -292,21 +261,22 @@ def _descriptions(rois: Sequence[Roi], algorithm: str, identity: bytes) -> list[
     return [
         highdicom.seg.SegmentDescription(
             segment_number=number,
-            segment_label=_long_string(roi.name, f"region {roi.roi_id}"),
+            segment_label=long_string(roi.name, f"region {roi.roi_id}"),
             segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
             segmented_property_type=codes.SCT.Lesion,
             algorithm_type="SEMIAUTOMATIC",
             algorithm_identification=method,
-            tracking_uid=_uid(identity, f"region {number}"),
-            tracking_id=roi.roi_id,
+            tracking_uid=hashed_uid(identity, f"region {number}"),
+            tracking_id=_called(roi),
         )
         for number, roi in enumerate(rois, start=1)
     ]
 
 
-def _long_string(text: str, otherwise: str) -> str:
-    """Return text as a value of LO: no backslash, no control character, 64 characters."""
-    return re.sub(r"[\\\x00-\x1f\x7f]", " ", text)[:_LO].strip() or otherwise
+def _called(roi: Roi) -> str:
+    """Return number and name: one alone need not be unique, or say anything."""
+    name = "" if roi.name == roi.roi_id else " " + re.sub(r"[\x00-\x1f\x7f]", " ", roi.name).strip()
+    return f"{roi.roi_id}{name}"
 
 
 def _framed(
@@ -334,8 +304,8 @@ def _framed(
         fractional_type="OCCUPANCY",
         max_fractional_value=_LARGEST,
         segment_descriptions=descriptions,
-        series_instance_uid=_uid(identity, "series"),
-        sop_instance_uid=_uid(identity, "instance"),
+        series_instance_uid=hashed_uid(identity, "series"),
+        sop_instance_uid=hashed_uid(identity, "instance"),
         series_number=number,
         instance_number=1,
         manufacturer="petquant",
@@ -343,8 +313,8 @@ def _framed(
         software_versions=__version__,
         device_serial_number="petquant",
         content_label=re.sub(r"[^A-Z0-9_ ]", "_", label.upper())[:16].strip() or "PETQUANT",
-        content_description=_long_string(algorithm, "petquant"),
-        series_description=_long_string(label, "petquant"),
+        content_description=long_string(algorithm, "petquant"),
+        series_description=long_string(label, "petquant"),
         specific_character_set="ISO_IR 192",
         content_date=at.date(),
         content_time=at.time(),
@@ -354,13 +324,10 @@ def _framed(
 
 
 def _identify(seg: Any, header: Any, identity: bytes) -> None:
-    """Give the SEG its patient and study, and take away what a clock, chance or the scanner put in."""
-    seg.copy_patient_and_study_information(header)
-    for keyword in ("InstanceCreationDate", "InstanceCreationTime", "ContributingEquipmentSequence"):
-        if keyword in seg:
-            delattr(seg, keyword)
+    """Give the SEG its patient and study, and take away what chance put in."""
+    identify(seg, header)
     seg.ContentCreatorName = None  # type 2, and highdicom leaves it out
-    organization = _uid(identity, "dimensions")
+    organization = hashed_uid(identity, "dimensions")
     for item in (*seg.DimensionOrganizationSequence, *seg.DimensionIndexSequence):
         item.DimensionOrganizationUID = organization
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, fields
 from typing import Any
 
+from petquant.code import Code
 from petquant.flags import CODES
 from petquant.nuclides import NUCLIDES
 from petquant.overrides import Overrides
@@ -25,7 +26,10 @@ def knowledge() -> dict[str, Any]:
     """Return the tables: quantities, flags, tracers, nuclides, SUV types, overrides, and those of reads."""
     return {
         "petquant_version": __version__,
-        "quantities": [asdict(row) for row in QUANTITIES],
+        "quantities": [
+            asdict(row) | {"dicom": _named(row.dicom), "derivation": _named(row.derivation)}
+            for row in QUANTITIES
+        ],
         "flags": [
             {
                 "code": row.code,
@@ -54,6 +58,8 @@ def knowledge() -> dict[str, Any]:
                 "dicom_suv_type": row.suv_type,
                 "unit": row.unit,
                 "ucum": row.ucum,
+                "dicom": _named(row.dicom),
+                "method": _named(row.method),
                 "needs_height": row.needs_height,
                 "needs_sex": row.needs_sex,
                 "source": row.source,
@@ -90,6 +96,11 @@ def knowledge() -> dict[str, Any]:
         ],
         "uncertainty_defaults": [asdict(row) for row in DEFAULTS.values()],
     }
+
+
+def _named(code: Code | None) -> str | None:
+    """Return a code with its meaning."""
+    return None if code is None else f"{code} {code.meaning}"
 
 
 def _protocol(protocol: Protocol) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from petquant.roi import Roi
 from petquant.segmentation import Segmentation, SegmentedRegion
 from petquant.study.dicom import DicomStudy
 
-__all__ = ["sidecar_of", "write_segmentation"]
+__all__ = ["require_even", "sidecar_of", "write_segmentation"]
 
 SUFFIXES = (".nii", ".nii.gz", ".dcm")
 
@@ -86,7 +86,7 @@ def write_segmentation(
     if suffix == ".dcm":
         content: Content = _seg(segmentation, keeps_fractions=keeps_fractions)
     else:
-        _require_even(segmentation.study.grid)
+        require_even(segmentation.study.grid)
         content = _nifti(segmentation, is_gzipped=suffix == ".nii.gz", keeps_fractions=keeps_fractions)
     record = segmentation_record(
         replace(segmentation, findings=(*segmentation.findings, *findings)), keeps_fractions=keeps_fractions
@@ -171,7 +171,7 @@ def _called(roi: Roi) -> str:
     return f"region {roi.roi_id} ({roi.name})"
 
 
-def _require_even(grid: Grid) -> None:
+def require_even(grid: Grid) -> None:
     """Raise when a label map with one slice step would lie off the PET by more than a tenth of a voxel."""
     even = Grid(shape=grid.shape, affine=grid.affine)
     if grid.slice_positions_mm is not None and grid.axes_of(even) is None:

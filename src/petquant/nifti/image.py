@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petquant.grid import Grid
+from petquant.offline import without_requests
 
 __all__ = ["label_map_writer", "volume_writer"]
 
@@ -42,7 +43,8 @@ def label_map_writer(
 
 
 def _writer(values: NDArray[np.generic], grid: Grid, *, is_gzipped: bool) -> Callable[[BinaryIO], None]:
-    import nibabel as nib  # noqa: PLC0415 - its import costs more than to read a label map
+    with without_requests():
+        import nibabel as nib  # noqa: PLC0415 - its import costs more than to read a label map
 
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ grid.affine[:, [2, 1, 0, 3]]
     image: Any = nib.Nifti1Image(values.T, affine)  # type: ignore[no-untyped-call]

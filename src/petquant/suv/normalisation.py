@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from petquant.code import Code
 from petquant.errors import Finding
 
 __all__ = [
@@ -37,6 +38,8 @@ class Normalisation:
         DICOM SUVType (0054,1006).
     unit, ucum
         Unit of the SUV, in words and as UCUM code.
+    dicom, method
+        Concept of the SUV in DICOM PS3.16, and that of the way it is computed.
     male, female
         ``N(weight_kg, height_m)``; kg, or for ``bsa`` 10 m2 so that the result is in cm2/mL.
     needs_height, needs_sex
@@ -53,6 +56,8 @@ class Normalisation:
     suv_type: str
     unit: str
     ucum: str
+    dicom: Code
+    method: Code
     male: Formula
     female: Formula
     source: str
@@ -90,6 +95,8 @@ NORMALISATIONS: tuple[Normalisation, ...] = (
         suv_type="BW",
         unit="g/mL",
         ucum="g/ml{SUVbw}",
+        dicom=Code("126401", "DCM", "SUVbw"),
+        method=Code("126410", "DCM", "SUV body weight calculation method"),
         male=_weight,
         female=_weight,
         needs_height=False,
@@ -101,6 +108,8 @@ NORMALISATIONS: tuple[Normalisation, ...] = (
         suv_type="LBMJANMA",
         unit="g/mL",
         ucum="g/ml{SUVlbm(Janma)}",
+        dicom=Code("126405", "DCM", "SUVlbm(Janma)"),
+        method=Code("126414", "DCM", "SUV lean body mass calculation Janmahasatian method"),
         male=_janmahasatian(6680, 216),
         female=_janmahasatian(8780, 244),
         source="Janmahasatian 2005",
@@ -111,6 +120,8 @@ NORMALISATIONS: tuple[Normalisation, ...] = (
         suv_type="LBMJAMES128",
         unit="g/mL",
         ucum="g/ml{SUVlbm(James128)}",
+        dicom=Code("126406", "DCM", "SUVlbm(James128)"),
+        method=Code("126415", "DCM", "SUV lean body mass calculation method using 128 multiplier"),
         male=_james(1.10, 128),
         female=_JAMES_FEMALE,
         james_peak_bmi=(42.97, 36.15),
@@ -121,6 +132,8 @@ NORMALISATIONS: tuple[Normalisation, ...] = (
         suv_type="LBM",
         unit="g/mL",
         ucum="g/ml{SUVlbm}",
+        dicom=Code("126402", "DCM", "SUVlbm"),
+        method=Code("126411", "DCM", "SUV lean body mass calculation method"),
         male=_james(1.10, 120),
         female=_JAMES_FEMALE,
         james_peak_bmi=(45.83, 36.15),
@@ -131,6 +144,8 @@ NORMALISATIONS: tuple[Normalisation, ...] = (
         suv_type="BSA",
         unit="cm2/mL",
         ucum="cm2/ml{SUVbsa}",
+        dicom=Code("126403", "DCM", "SUVbsa"),
+        method=Code("126412", "DCM", "SUV body surface area calculation method"),
         male=_surface,
         female=_surface,
         needs_sex=False,
@@ -141,6 +156,8 @@ NORMALISATIONS: tuple[Normalisation, ...] = (
         suv_type="IBW",
         unit="g/mL",
         ucum="g/ml{SUVibw}",
+        dicom=Code("126404", "DCM", "SUVibw"),
+        method=Code("126413", "DCM", "SUV ideal body weight calculation method"),
         male=_ideal(48.0, 1.06),
         female=_ideal(45.5, 0.91),
         source="DICOM PS3.16 CID 85, ideal body weight",
