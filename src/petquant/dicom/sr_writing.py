@@ -35,6 +35,7 @@ from petquant.version import __version__
 __all__ = ["ReportedBackground", "sr_bytes"]
 
 _FROM_SERIES: Final = 2_000  # added to the SeriesNumber of the PET
+_SOURCE: Final = Code("260753009", "SCT", "Source")
 _METHOD: Final = Code("370129005", "SCT", "Measurement Method")
 _SUV: Final = Code("126400", "DCM", "Standardized Uptake Value")  # of no type that has a concept
 # TID 1607, and the name of the tracer beside its code
@@ -135,14 +136,15 @@ def sr_bytes(
     header = read_dataset(first.path, limits)
     segmentation = pydicom_of_today().dcmread(BytesIO(seg), stop_before_pixels=True)
     identity = _identity(segmentation, measurements, conversion, backgrounds)
+    groups = [
+        *_regions(stack, segmentation, measurements, conversion, backgrounds),
+        *_backgrounds(measurements[0], conversion, backgrounds, identity),
+    ]
     report = highdicom.sr.MeasurementReport(
         observation_context=highdicom.sr.ObservationContext(observer_device_context=_device()),
         procedure_reported=codes.cid100.PETUnspecifiedBodyRegion,
         title=codes.cid7021.PETMeasurementReport,
-        imaging_measurements=[
-            *_regions(stack, segmentation, measurements, conversion, backgrounds),
-            *_backgrounds(measurements[0], conversion, backgrounds, identity),
-        ],
+        imaging_measurements=groups[:1],  # highdicom copies what it is given, more than once
     )
     root = report[0].ContentSequence
     root.insert(len(root) - 1, _image_library(stack, header, conversion))
@@ -167,6 +169,8 @@ def sr_bytes(
         is_complete=True,
         is_final=True,
     )
+    for group in groups[1:]:
+        sr.ContentSequence[-1].ContentSequence.extend(group)
     identify(sr, header)
     if _is_ascii(sr):
         del sr.SpecificCharacterSet  # type 1C; dsrdump warns of UTF-8 where nothing needs it
@@ -243,15 +247,17 @@ def _regions(
             ),
             finding_category=codes.SCT.MorphologicallyAbnormalStructure,
             finding_type=codes.SCT.Lesion,
-            algorithm_id=_algorithm(f"region: {rows[0].roi_source}", *_how(conversion), *_definitions(rows)),
-            measurements=[
-                *(one for nth, row in enumerate(rows) for one in _numbers(row, conversion, is_first=not nth)),
-                *(one for background in backgrounds for one in _ratios(rows[0], background)),
-            ],
+            algorithm_id=_algorithm(
+                f"region: {rows[0].roi_source}", "; ".join(_how(conversion)), "; ".join(_definitions(rows[0]))
+            ),
         )
         suv = _suv_codes(conversion, rows[0].suv_type)
         if suv is not None and suv.method is not None:
             group[0].ContentSequence.append(_method(suv.method))
+        for nth, row in enumerate(rows):  # not given to the constructor, which searches each for coordinates
+            _add(group, _numbers(row, conversion, is_first=not nth))
+        for background in backgrounds:
+            _add(group, _ratios(rows[0], background))
         _comment(group, dict.fromkeys(flag for row in rows for flag in row.flags))
         groups.append(group)
     return groups
@@ -282,7 +288,9 @@ def _backgrounds(
             tracking_identifier=highdicom.sr.TrackingIdentifier(
                 uid=hashed_uid(identity, f"background {one.name}"), identifier=f"background {one.name}"
             ),
-            algorithm_id=_algorithm(f"region: {one.source}", *(f"{q.name}: {q.definition}" for q in coded)),
+            algorithm_id=_algorithm(
+                f"region: {one.source}", "; ".join(f"{q.name}: {q.definition}" for q in coded)
+            ),
             measurements=numbers,
         )
         _comment(group, one.flags)
@@ -395,13 +403,13 @@ def _algorithm(*parameters: str) -> Any:
     import highdicom  # noqa: PLC0415 - takes a second to import
 
     return highdicom.sr.AlgorithmIdentification(
-        name="petquant", version=__version__, parameters=[_text(one) for one in parameters]
+        name="petquant", version=__version__, parameters=[_text(one) for one in parameters if one]
     )
 
 
-def _definitions(rows: Sequence[Measurement]) -> list[str]:
+def _definitions(row: Measurement) -> list[str]:
     """Return what the names of the measurements leave open, by the table of quantities."""
-    return [f"{quantity.name}: {quantity.definition}" for quantity in _coded(rows[0])]
+    return [f"{quantity.name}: {quantity.definition}" for quantity in _coded(row)]
 
 
 def _how(conversion: SuvConversion) -> list[str]:
@@ -412,6 +420,11 @@ def _how(conversion: SuvConversion) -> list[str]:
     if conversion.weight_kg is not None:
         words.append(f"body weight: {conversion.weight_kg:g} kg")
     return words + [f"{option} {value}" for option, value in conversion.overrides.given().items()]
+
+
+def _add(group: Any, numbers: Sequence[Any]) -> None:
+    for number in numbers:
+        group[0].ContentSequence.extend(number)
 
 
 def _comment(group: Any, flags: Sequence[str] | Mapping[str, None]) -> None:
@@ -458,7 +471,7 @@ def _image_library(stack: Stack, header: Any, conversion: SuvConversion) -> Any:
             *_descriptors(stack, header, conversion),
             *(
                 sr.ImageContentItem(
-                    name=codes.SCT.Source,
+                    name=_concept(_SOURCE),
                     referenced_sop_class_uid=class_uid,
                     referenced_sop_instance_uid=uid,
                     relationship_type=sr.RelationshipTypeValues.CONTAINS,
