@@ -38,7 +38,7 @@ RUN_PAGES = [
 ALL_PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OPTION_PAGES = [page for page in ALL_PAGES if page.name != "CONTRIBUTING.md"]  # it names options of others
 CODE = r"(?<![\w-])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![\w*.])"  # SOME_CODE, and no part of a file's name
-# names of data, symbols of formulas, and arguments of commands
+# names of data, symbols of formulas, arguments of commands, and a variable of SLURM
 NO_CODES = {
     "PHILIPS_BQML",
     "STS_001",
