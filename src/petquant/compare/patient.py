@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from petquant.compare.frames import registered
+from petquant.compare.frames import registered, registered_around_lesions
 from petquant.compare.inputs import ScanInput, Settings
 from petquant.compare.protocol import noise_findings, scan_facts, times_of
 from petquant.compare.same_patient import patient_findings
@@ -130,12 +130,13 @@ def _paired(
             ids = [roi.roi_id for roi in b.read.lesions]
             same = {roi.roi_id: roi.roi_id for roi in a.read.lesions if roi.roi_id in ids}
         registration, said = registered(a, b, has_ids=bool(same) or settings.matches_ids, known=known)
+        local, said_of_lesions = registered_around_lesions(a, b, registration)
     except PetquantError as error:
         return SessionPairs(
             patient=patient, session=session, reader=reader, tracers=tracers, refusals=error.findings
         )
     times = times_of(settings.protocol, a, b)
-    said = (*said, *noise_findings(a, b), *(() if times is None else protocol_findings([times])))
+    said = (*said, *said_of_lesions, *noise_findings(a, b), *(() if times is None else protocol_findings([times])))
     pairs = pairs_of(
         a.read,
         b.read,
@@ -144,6 +145,7 @@ def _paired(
         registration=registration,
         same=same,
         call=settings.call,
+        local=local,
     )
     return SessionPairs(
         patient=patient,
@@ -152,6 +154,7 @@ def _paired(
         tracers=tracers,
         pairs=pairs,
         registration=registration,
+        local=local,
         times=times,
         findings=(*findings, *said, *(() if registration is None else _missing(pairs))),
     )
