@@ -137,8 +137,9 @@ def run(
     from petquant.compare import DRAWN, Settings, compare, read_cohort, rule_of
     from petquant.export.comparison_folder import FILES, KEY, write_comparison
     from petquant.export.comparison_folder import pseudonym_key as key_of
+    from petquant.paths import existing
     from petquant.reads.protocol import protocol_of
-    from petquant_cli.destination import checked_format, existing, secret
+    from petquant_cli.destination import checked_format, secret
     from petquant_cli.messages import MESSAGES
 
     format_ = checked_format(format_, None, FORMATS)
@@ -214,9 +215,10 @@ def _scan(
     choices: Choices,
 ) -> ScanInput:
     """Return one of two studies, for the time being called by its letter."""
+    from petquant.background import background_of, region_of
     from petquant.compare import ScanInput
     from petquant.errors import UsageError
-    from petquant_cli.destination import background_of, existing
+    from petquant.paths import existing
 
     if not rois and not choices.allow_empty:
         raise UsageError.of("OPTION_INVALID", f"no --roi-{place}", expected="the lesions of each study")
@@ -224,7 +226,7 @@ def _scan(
         study=str(existing(study)),
         rois=tuple(str(existing(roi)) for roi in rois or ()),
         backgrounds=tuple(background_of(text) for text in backgrounds or ()),
-        exclusions=tuple(background_of(f"exclude={text}") for text in exclusions or ()),
+        exclusions=tuple(region_of(text, name="exclude") for text in exclusions or ()),
         labels=None if labels is None else str(existing(labels)),
         tracer=place,
         reads=None if reads is None else str(existing(reads)),

@@ -100,17 +100,11 @@ def run(
     """Measure regions: SUV, peak, MTV, TLG, ratios."""
     from dataclasses import replace
 
+    from petquant.background import background_of
     from petquant.export.record import Privacy
+    from petquant.paths import existing
     from petquant.quantify import quantify
-    from petquant_cli.destination import (
-        apart,
-        background_of,
-        checked_format,
-        existing,
-        file_of,
-        read_with,
-        secret,
-    )
+    from petquant_cli.destination import apart, checked_format, file_of, read_with, secret
     from petquant_cli.messages import MESSAGES
 
     format_ = checked_format(format_, out, FORMATS)

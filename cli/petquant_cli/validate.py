@@ -128,7 +128,7 @@ def _of_another_tool(path: Path) -> list[Check]:
 
     from petquant.errors import UsageError
     from petquant.validation import judge, measured_of_table
-    from petquant_cli.destination import existing
+    from petquant.paths import existing
 
     checks: list[Check] = []
     for (phantom, variant), measured in measured_of_table(existing(path)).items():
