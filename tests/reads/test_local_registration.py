@@ -87,7 +87,9 @@ def test_the_refinement_comes_on_top_of_the_global_motion(fixed):
     moving = replace(moving, grid=replace(moving.grid, affine=affine))
     found = locally_registered(fixed, moving, registration=globally, centre_mm=LESION)
     assert found.is_accepted
-    np.testing.assert_allclose(found.registration.to_moving(LESION), LESION + [9.0, 0.0, 6.0], atol=1.0)
+    np.testing.assert_allclose(
+        found.registration.to_moving(LESION), LESION + np.array([9.0, 0.0, 6.0]), atol=1.0
+    )
     np.testing.assert_allclose(
         found.registration.to_fixed(found.registration.to_moving(LESION)), LESION, atol=1e-9
     )

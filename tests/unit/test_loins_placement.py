@@ -14,7 +14,7 @@ from petquant.roi import RoiSet
 from petquant.volume import Unit
 
 CT_MM, PET_MM = 2.5, 5.0
-SHAPE = (152, 100, 156)
+SHAPE = (112, 100, 156)
 ORIGIN_MM = (-193.75, -123.75, -198.75)
 PERIOD_MM, BODY_MM = 36.0, 28.0  # a vertebra with its disc, and the bone of it
 CENTRE_Y, SEMI_X, SEMI_Y = 26.0, 22.5, 16.0  # of the vertebral bodies
@@ -58,7 +58,10 @@ def ball(centre, radius):
 TISSUES = (  # where, name of the uptake or its value, HU or its name; what comes later covers
     (IN_TRUNK, "muscle", "muscle_hu"),
     (IN_SKIN, 0.3, -100.0),
-    *((((X - x) / 48) ** 2 + (Y / 80) ** 2 + ((Z - LUNG_END_MM - 90) / 90) ** 2 <= 1, 0.4, -800.0) for x in (-80, 85)),
+    *(
+        (((X - x) / 48) ** 2 + (Y / 80) ** 2 + ((Z - LUNG_END_MM - 90) / 90) ** 2 <= 1, 0.4, -800.0)
+        for x in (-80, 85)
+    ),
     *((((X - x) / 24) ** 2 + ((Y - 34) / 20) ** 2 + ((Z + 60) / 50) ** 2 <= 1, 3.5, 35.0) for x in (-62, 62)),
     (ACROSS <= 1, 0.7, 85.0),  # discs
     (IS_BODY, "marrow", 500.0),
@@ -91,7 +94,7 @@ def volumes(make_grid, make_volume):
     def of(loins: Loins):
         if loins not in known:
             pet, hu = painted(loins)
-            coarse = pet.reshape(76, 2, 50, 2, 78, 2).mean(axis=(1, 3, 5))
+            coarse = pet.reshape(56, 2, 50, 2, 78, 2).mean(axis=(1, 3, 5))
             origin = tuple(o + CT_MM / 2 for o in ORIGIN_MM)
             known[loins] = (
                 make_volume(coarse, grid=make_grid(coarse.shape, (PET_MM,) * 3, origin_mm=origin)),
@@ -190,7 +193,12 @@ def test_the_sphere_lies_in_the_muscle_of_the_back_behind_the_kidneys(volumes, l
     ("loins", "because"),
     [
         (replace(FDG, muscle_hu=-60.0), "0 of 0 places in muscle"),
-        (replace(FDG, hot=tuple(((x, 78.0, z), 30.0, 4.0) for x in (-35, 35) for z in range(-140, 20, 25))), "times that"),
+        (
+            replace(
+                FDG, hot=tuple(((x, 78.0, z), 30.0, 4.0) for x in (-35, 35) for z in range(-140, 20, 25))
+            ),
+            "times that",
+        ),
     ],
     ids=["fat", "active"],
 )

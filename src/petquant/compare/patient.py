@@ -136,7 +136,12 @@ def _paired(
             patient=patient, session=session, reader=reader, tracers=tracers, refusals=error.findings
         )
     times = times_of(settings.protocol, a, b)
-    said = (*said, *said_of_lesions, *noise_findings(a, b), *(() if times is None else protocol_findings([times])))
+    said = (
+        *said,
+        *said_of_lesions,
+        *noise_findings(a, b),
+        *(() if times is None else protocol_findings([times])),
+    )
     pairs = pairs_of(
         a.read,
         b.read,

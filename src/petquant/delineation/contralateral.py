@@ -20,7 +20,7 @@ from petquant.errors import PetquantError, Refused
 from petquant.grid import Grid
 from petquant.volume import Volume
 
-__all__ = ["Midsagittal", "contralateral_to", "head_of"]
+__all__ = ["Midsagittal", "head_of", "opposite_of"]
 
 Float = NDArray[np.float64]
 Bool = NDArray[np.bool_]
@@ -37,6 +37,8 @@ WINDOW_HU: Final = (-100.0, 400.0)
 MOST_TURN_DEG: Final = 25.0  # of the normal of the plane from left-right
 TRIED_DEG: Final = 5.0
 TRIED_MM: Final = (-8.0, -4.0, 0.0, 4.0, 8.0)  # off the centre of the cavity
+SIMPLEX: Final = (3.0, 3.0, 2.0)  # its sides at first: degrees, degrees, mm
+ALIKE: Final = 0.9  # of the points, those least unlike their mirror image
 LEAST_SYMMETRY: Final = 0.8  # correlation of the CT of the head with its mirror image
 TO_SKULL_MM: Final = 3.0  # from the sphere to the skull
 MIDLINE_MM: Final = 5.0  # from the sphere to the plane: falx and the third ventricle
@@ -73,9 +75,9 @@ class Midsagittal:
         return np.asarray(points_mm @ self.normal - self.distance_mm)
 
 
-def contralateral_to(
-    lesions_mm: Sequence[Float], pet: Volume, ct: Volume | None, *, radius_mm: float, margin_mm: float
-) -> tuple[Place, Midsagittal]:
+def opposite_of(
+    lesions_mm: Sequence[Float], head: Midsagittal, *, radius_mm: float, margin_mm: float
+) -> Place:
     """Return the centre of a sphere opposite of a lesion, that of the largest lesion which leaves one.
 
     Parameters
@@ -88,9 +90,8 @@ def contralateral_to(
     Raises
     ------
     Refused
-        REFERENCE_NEEDS_CT, REFERENCE_NOT_FOUND.
+        REFERENCE_NOT_FOUND.
     """
-    head = head_of(pet, ct)
     if not lesions_mm:
         raise _not_found("there is no lesion to look opposite of", expected="a lesion in the brain")
     everywhere = np.concatenate(lesions_mm)
@@ -126,12 +127,18 @@ def contralateral_to(
             edge_mm=_at(head.depth_mm, head.grid, place),
             why=f"mirror image of the lesion of {len(one)} voxels over the midsagittal plane of the skull on "
             f"the CT (symmetry {head.symmetry:.2f}){words}",
-        ), head
+        )
     raise _not_found(why_not)
 
 
 def head_of(pet: Volume, ct: Volume | None) -> Midsagittal:
-    """Return the head where PET and CT reach, with its plane; raises as `contralateral_to`."""
+    """Return the head where PET and CT reach, with its plane.
+
+    Raises
+    ------
+    Refused
+        REFERENCE_NEEDS_CT, REFERENCE_NOT_FOUND.
+    """
     if ct is None:
         raise Refused.of(
             "REFERENCE_NEEDS_CT",
@@ -205,7 +212,8 @@ def _cavity(hu: Single) -> Bool:
 def _plane(hu: Single, cavity: Bool, grid: Grid) -> tuple[Float, float, float]:
     """Return normal, distance and symmetry of the plane over which the head is most like its mirror image.
 
-    Every 5 degrees and 4 mm is looked at on every third point; the best is refined by a simplex on all.
+    Every 5 degrees and 4 mm is looked at on some points; the best is refined by a simplex, then again without
+    the points that differ most from their mirror image: no head is the same on both sides.
     """
     x = np.clip(hu, *WINDOW_HU)
     near = ndimage.binary_dilation(cavity, iterations=int(AROUND_MM / FINE_MM))
@@ -215,28 +223,43 @@ def _plane(hu: Single, cavity: Bool, grid: Grid) -> tuple[Float, float, float]:
     centre = grid.position_mm(np.argwhere(cavity).mean(axis=0))
     origin = grid.affine[:3, 3]
 
-    def symmetry(plane: Float, step: int) -> float:
+    def opposite(plane: Float, at: slice | NDArray[np.int64]) -> Float:
         normal = _normal(plane)
-        off = (points[::step] - centre) @ normal - plane[2]
-        at = (points[::step] - 2.0 * off[:, None] * normal - origin) / FINE_MM
-        other = ndimage.map_coordinates(x, at[:, ::-1].T, order=1, mode="nearest", output=np.float64)
-        return float(np.corrcoef(values[::step], other)[0, 1])
+        off = (points[at] - centre) @ normal - plane[2]
+        there = (points[at] - 2.0 * off[:, None] * normal - origin) / FINE_MM
+        return np.asarray(
+            ndimage.map_coordinates(x, there[:, ::-1].T, order=1, mode="nearest", output=np.float64)
+        )
+
+    def symmetry(plane: Float, at: slice | NDArray[np.int64]) -> float:
+        return float(np.corrcoef(values[at], opposite(plane, at))[0, 1])
+
+    def refined(start: Float, at: slice | NDArray[np.int64]) -> Float:
+        return np.asarray(
+            optimize.minimize(
+                lambda one: -symmetry(one, at),
+                start,
+                method="Nelder-Mead",
+                options={
+                    "initial_simplex": np.vstack([start, *(start + np.diag(SIMPLEX))]),
+                    "xatol": 0.02,
+                    "fatol": 1e-7,
+                    "maxiter": 200,
+                },
+            ).x
+        )
 
     turns = np.arange(-MOST_TURN_DEG + TRIED_DEG, MOST_TURN_DEG, TRIED_DEG)
     tried = [np.array([yaw, roll, mm]) for yaw in turns for roll in turns for mm in TRIED_MM]
-    coarse = max(2, round(len(points) / 4000))
-    start = max(tried, key=lambda one: symmetry(one, coarse))
-    steps = np.vstack([start, *(start + np.diag([3.0, 3.0, 2.0]))])
-    best = optimize.minimize(
-        lambda one: -symmetry(one, 3),
-        start,
-        method="Nelder-Mead",
-        options={"initial_simplex": steps, "xatol": 0.02, "fatol": 1e-7, "maxiter": 200},
-    ).x
+    few = slice(None, None, max(2, round(len(points) / 4000)))
+    best = refined(max(tried, key=lambda one: symmetry(one, few)), slice(None, None, 4))
+    differs = np.abs(opposite(best, slice(None)) - values)
+    alike = np.flatnonzero(differs <= np.quantile(differs, ALIKE))
+    best = refined(best, alike[::4])
     if np.abs(best[:2]).max() > MOST_TURN_DEG:
         raise _not_found("the head is turned too far", expected=f"at most {MOST_TURN_DEG:g} degrees")
     normal = _normal(best)
-    return normal, float(centre @ normal + best[2]), symmetry(best, 1)
+    return normal, float(centre @ normal + best[2]), symmetry(best, slice(None))
 
 
 def _normal(plane: Float) -> Float:

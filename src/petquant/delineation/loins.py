@@ -1,7 +1,7 @@
-"""Marrow and muscle are looked for in the loins: in the bodies of lumbar vertebrae, and beside them in the back.
+"""Marrow and muscle are looked for in the loins: in the bodies of lumbar vertebrae, and behind them.
 
-The height is told by the lower end of the lungs, not by counting vertebrae. One place proves nothing: places in
-several vertebrae, or along both sides, must agree, and the one whose uptake is that of most is taken.
+The height is told by the lower end of the lungs, not by counting vertebrae. One place proves nothing: places
+in several vertebrae, or along both sides, must agree, and the one whose uptake is that of most is taken.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ def _most_alike(
 
 
 def _places(loins: _Loins, depth: Float, *, deep_mm: float) -> list[Place]:
-    """Return centres deep enough and apart from each other, the deepest first, then the nearest the middle."""
+    """Return centres deep enough and apart, the deepest first, then those nearest the middle."""
     voxels = np.flatnonzero(depth >= deep_mm)
     if not len(voxels):
         return []

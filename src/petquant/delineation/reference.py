@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from petquant.delineation.aorta import aorta_in
 from petquant.delineation.body import Body, body_of
-from petquant.delineation.contralateral import contralateral_to
+from petquant.delineation.contralateral import head_of, opposite_of
 from petquant.delineation.liver import liver_in, not_found, places_in
 from petquant.delineation.loins import Place, marrow_in, muscle_in
 from petquant.delineation.shapes import Cylinder, Sphere, drawn
@@ -153,13 +153,12 @@ def _contralateral(body: Body, pet: Volume, ct: Volume | None, avoid: RoiSet | N
     rois = () if avoid is None else avoid.rois
     largest = sorted(rois, key=lambda roi: -len(roi.voxels))  # of equal ones the first
     lesions_mm = [pet.grid.position_mm(pet.grid.index_of(roi.voxels)) for roi in largest if len(roi.voxels)]
-    place, head = contralateral_to(lesions_mm, pet, ct, radius_mm=BRAIN_RADIUS_MM, margin_mm=MARGIN_MM)
+    head = head_of(pet, ct)
+    place = opposite_of(lesions_mm, head, radius_mm=BRAIN_RADIUS_MM, margin_mm=MARGIN_MM)
     return _at_place("contralateral", BRAIN_RADIUS_MM, place, body, pet, organ_ml=head.cavity_ml)
 
 
-def _fits(
-    name: str, radius_mm: float, body: Body, pet: Volume, lesions_mm: Float
-) -> Callable[[Place], str]:
+def _fits(name: str, radius_mm: float, body: Body, pet: Volume, lesions_mm: Float) -> Callable[[Place], str]:
     """Return what says why a sphere cannot be taken: a lesion nearby, or uptake that is uneven."""
 
     def why_not(place: Place) -> str:

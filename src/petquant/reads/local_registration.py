@@ -60,9 +60,9 @@ METHOD: Final = (
     "damped Gauss-Newton from the global motion"
 )
 ACCEPTED: Final = (
-    f"taken where it converged, moves the lesion by {LEAST_SHIFT_MM:g} to {MOST_SHIFT_MM:g} mm and turns by at "
-    f"most {MOST_TURN_DEG:g} degrees, the correlation r reaches {LEAST_CORRELATION:g} and 1 - r falls by at "
-    f"least {LEAST_GAIN:.0%}, corners of the box miss their way back by at most {MOST_INCONSISTENT_MM:g} mm, "
+    f"taken where it converged, moves the lesion by {LEAST_SHIFT_MM:g} to {MOST_SHIFT_MM:g} mm and turns by "
+    f"at most {MOST_TURN_DEG:g} degrees, the correlation r reaches {LEAST_CORRELATION:g} and 1 - r falls by at "
+    f"least {LEAST_GAIN:.0%}, corners of the box miss their way back by at most {MOST_INCONSISTENT_MM:g} mm "
     f"and every direction has {LEAST_STRUCTURE_HU_PER_MM:g} HU/mm of structure; else the global motion stays"
 )
 
@@ -176,7 +176,7 @@ def locally_registered(
     forth = _descended(levels, centre)
     shift_mm = float(np.linalg.norm(forth.matrix[:3, :3] @ centre + forth.matrix[:3, 3] - centre))
     turn_deg = float(np.degrees(Rotation.from_matrix(forth.matrix[:3, :3]).magnitude()))
-    figures = {
+    figures: dict[str, Any] = {
         "shift_mm": shift_mm,
         "turn_deg": turn_deg,
         "correlation": (forth.before, forth.after),
@@ -259,7 +259,8 @@ def _gradient(image: Float, core: tuple[slice, slice, slice]) -> Float:
 def _structure(level: _Level, of: int) -> float:
     """Return how well the worst direction of one CT is seen, in HU/mm."""
     g = _gradient(level.images[of], level.core)
-    return float(np.sqrt(max(np.linalg.eigvalsh(g.T @ g / len(g))[0], 0.0)))
+    smallest = float(np.min(np.linalg.eigvalsh(g.T @ g / len(g))))
+    return float(np.sqrt(max(smallest, 0.0)))
 
 
 def _descended(levels: list[_Level], centre: Float) -> _Found:
@@ -314,8 +315,9 @@ def _level_descended(level: _Level, start: Float, centre: Float) -> tuple[Float,
     for _ in range(ITERATIONS):
         residual = jacobian.T @ (_standardised(second)[0] - first)
         while True:
-            step = np.linalg.solve(hessian + damping * scale, residual)
-            tried = matrix @ np.linalg.inv(_motion(step, centre))
+            step = np.asarray(np.linalg.solve(hessian + damping * scale, residual), np.float64)
+            undone = np.asarray(np.linalg.inv(_motion(step, centre)), np.float64)
+            tried = np.asarray(matrix @ undone, np.float64)
             values = sampler.at(tried)[is_seen]
             better = _correlation(sampler.first[is_seen], values)
             size_mm = float(np.linalg.norm(step[:3]) + BOX_MM / 2 * np.linalg.norm(step[3:]))
