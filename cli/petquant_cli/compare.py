@@ -59,19 +59,23 @@ def run(
     background_a: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=FILE[:LABEL]", help="Reference region of study A; repeatable.", rich_help_panel=TWO
+            metavar="NAME=PLACE",
+            help="Reference region of study A: a place as of --background of suv; repeatable.",
+            rich_help_panel=TWO,
         ),
     ] = None,
     background_b: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=FILE[:LABEL]", help="Reference region of study B; repeatable.", rich_help_panel=TWO
+            metavar="NAME=PLACE",
+            help="Reference region of study B: a place as of --background of suv; repeatable.",
+            rich_help_panel=TWO,
         ),
     ] = None,
     exclude_a: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FILE[:LABEL]",
+            metavar="FILE[:LABEL]|SHAPE",
             help="Physiologic uptake of study A, which no forced read enters; repeatable.",
             rich_help_panel=TWO,
         ),
@@ -79,7 +83,7 @@ def run(
     exclude_b: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FILE[:LABEL]",
+            metavar="FILE[:LABEL]|SHAPE",
             help="Physiologic uptake of study B, which no forced read enters; repeatable.",
             rich_help_panel=TWO,
         ),
@@ -98,6 +102,17 @@ def run(
     series_b: Annotated[
         str | None, typer.Option(help="Series of study B, as --series of suv.", rich_help_panel=TWO)
     ] = None,
+    psf_fwhm_mm_a: Annotated[
+        float | None,
+        typer.Option(
+            help="Width of the noise correlation of study A (FWHM of the reconstruction): gives the noise in "
+            "the uncertainties.",
+            rich_help_panel=TWO,
+        ),
+    ] = None,
+    psf_fwhm_mm_b: Annotated[
+        float | None, typer.Option(help="The same of study B.", rich_help_panel=TWO)
+    ] = None,
     reads: Annotated[
         Path | None,
         typer.Option(help="What a reader saw: CSV with lesion_id, tracer, visual ...", rich_help_panel=TWO),
@@ -105,6 +120,22 @@ def run(
     tracers: Annotated[
         str | None,
         typer.Option(metavar="A,B", help="Tracers of the manifest to compare, a first; all by default."),
+    ] = None,
+    uncertainty: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=NUMBER,...",
+            help="Standard uncertainties in place of the assumed ones: calibration, activity, residual and "
+            "weight in percent, clock in minutes.",
+        ),
+    ] = None,
+    repeatability: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROW",
+            help="Row of the table of repeatability (see info) that changes are held against, in place of "
+            "the default of its tracer; repeatable.",
+        ),
     ] = None,
     match_ids: Annotated[
         bool,
@@ -139,6 +170,8 @@ def run(
     from petquant.export.comparison_folder import pseudonym_key as key_of
     from petquant.paths import existing
     from petquant.reads.protocol import protocol_of
+    from petquant.reads.repeatability import chosen_repeatability
+    from petquant.reads.uncertainty import inputs_of
     from petquant_cli.destination import checked_format, secret
     from petquant_cli.messages import MESSAGES
 
@@ -155,9 +188,13 @@ def run(
         "--labels-b": labels_b,
         "--series-a": series_a,
         "--series-b": series_b,
+        "--psf-fwhm-mm-a": psf_fwhm_mm_a,
+        "--psf-fwhm-mm-b": psf_fwhm_mm_b,
         "--reads": reads,
     }
-    _require_form(scans, [option for option, value in of_two.items() if value], tracers)
+    _require_form(
+        scans, [option for option, value in of_two.items() if value or isinstance(value, float)], tracers
+    )
     if len(scans) == 1:
         asked = read_cohort(existing(scans[0]), choices=choices)
     else:
@@ -170,11 +207,12 @@ def run(
                 exclusions=exclusions,
                 labels=labels,
                 reads=reads,
+                psf_fwhm_mm=psf_fwhm_mm,
                 choices=replace(choices, series=series),
             )
-            for place, study, rois, backgrounds, exclusions, labels, series in (
-                ("a", scans[0], roi_a, background_a, exclude_a, labels_a, series_a),
-                ("b", scans[1], roi_b, background_b, exclude_b, labels_b, series_b),
+            for place, study, rois, backgrounds, exclusions, labels, series, psf_fwhm_mm in (
+                ("a", scans[0], roi_a, background_a, exclude_a, labels_a, series_a, psf_fwhm_mm_a),
+                ("b", scans[1], roi_b, background_b, exclude_b, labels_b, series_b, psf_fwhm_mm_b),
             )
         )
     files = [name for name in FILES if pseudonym_key is None or name != KEY]
@@ -187,6 +225,8 @@ def run(
         ignores_patient_id=reading.ignore_patient_id,
         key=key_of(out) if pseudonym_key is None else secret(pseudonym_key),
         has_hashed_uids=hash_uids,
+        uncertainty={} if uncertainty is None else inputs_of(uncertainty),
+        repeatability=chosen_repeatability(repeatability or ()),
     )
     found = compare(
         asked,
@@ -212,6 +252,7 @@ def _scan(
     exclusions: list[str] | None,
     labels: Path | None,
     reads: Path | None,
+    psf_fwhm_mm: float | None,
     choices: Choices,
 ) -> ScanInput:
     """Return one of two studies, for the time being called by its letter."""
@@ -230,6 +271,7 @@ def _scan(
         labels=None if labels is None else str(existing(labels)),
         tracer=place,
         reads=None if reads is None else str(existing(reads)),
+        psf_fwhm_mm=psf_fwhm_mm,
         choices=choices,
     )
 

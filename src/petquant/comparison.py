@@ -14,6 +14,9 @@ from petquant.reads.pair import LesionPair, LesionRead
 from petquant.reads.paired import Estimand
 from petquant.reads.positivity import RuleAgreement
 from petquant.reads.registration import Registration
+from petquant.reads.repeatability import PublishedRepeatability
+from petquant.reads.technical import Technical
+from petquant.reads.uncertainty import Default
 from petquant.reads.verdict import Check
 
 __all__ = ["Comparison", "ScanReport", "SessionPairs", "TracerComparison"]
@@ -33,6 +36,8 @@ class ScanReport:
         Its lesions, when no other scan was compared with it.
     checks
         Of the protocol, one a rule; None when the scan was held against none.
+    technical
+        What its uncertainties rest on; None when it was refused.
     findings
         Caveats of a scan that was measured.
     refusals
@@ -48,6 +53,7 @@ class ScanReport:
     record: Mapping[str, Any] = field(default_factory=dict)
     reads: tuple[LesionRead, ...] = ()
     checks: tuple[Check, ...] | None = None
+    technical: Technical | None = None
     findings: tuple[Finding, ...] = ()
     refusals: tuple[Finding, ...] = ()
     exit_code: int = 0
@@ -67,6 +73,8 @@ class SessionPairs:
         From the frame of a to that of b; None when there was none.
     local
         By ``a`` or ``b`` and the id of a lesion what was found around it; empty in one frame of reference.
+    technical
+        What the uncertainties on a and b rest on.
     times
         Whether the uptake times allow a comparison; None without a protocol.
     findings, refusals
@@ -80,6 +88,7 @@ class SessionPairs:
     pairs: tuple[LesionPair, ...] = ()
     registration: Registration | None = None
     local: Mapping[tuple[str, str], LocalRegistration] = field(default_factory=dict)
+    technical: tuple[Technical | None, Technical | None] = (None, None)
     times: Check | None = None
     findings: tuple[Finding, ...] = ()
     refusals: tuple[Finding, ...] = ()
@@ -144,6 +153,10 @@ class Comparison:
         Every pair of tracers in every session by every reader, the one asked for first.
     clinical
         Patient to columns of the clinical table.
+    uncertainty
+        The standard uncertainties in use, given or assumed, one an input.
+    repeatability
+        Tracer to the row that its changes are held against.
     """
 
     tracers: tuple[str, ...]
@@ -158,6 +171,8 @@ class Comparison:
     sessions: tuple[SessionPairs, ...]
     comparisons: tuple[TracerComparison, ...]
     clinical: Mapping[str, Mapping[str, str]]
+    uncertainty: tuple[Default, ...] = ()
+    repeatability: Mapping[str, PublishedRepeatability] = field(default_factory=dict)
 
     @property
     def refusals(self) -> tuple[Finding, ...]:

@@ -211,6 +211,29 @@ def test_a_protocol_flags_what_fails_and_knows_what_it_does_not_know(compared, t
     assert compared(*two.words(*RULE))["protocol"] is None
 
 
+def test_a_ct_before_the_pet_keeps_the_protocol_and_one_after_it_does_not(compared, tmp_path):
+    grid = ImageGrid(shape=(10, 12, 14), spacing_mm=(4.0, 8.0, 8.0))
+    water = (Tissue(shape=Sphere(centre_mm=(0.0, 0.0, 0.0), radius_mm=60.0)),)
+    both = Two(
+        *(
+            write_study(
+                scan_of(name, tracer, suv, ct=CtScan(grid=grid, tissues=water, before_pet_min=minutes)),
+                tmp_path / name,
+            )
+            for name, tracer, suv, minutes in (
+                ("before", FDG, FDG_SUV, 1.5),
+                ("after", PENTIXAFOR, PENTIXAFOR_SUV, -20.0),
+            )
+        )
+    )
+    record = compared(*both.words(*RULE, "--protocol", "pentixafor"))
+    found = [one for scan in record["scans"] for one in scan["protocol"] if one["rule"] == "ct_before_pet"]
+    assert [(one["verdict"], one["found"]) for one in found] == [
+        ("PASS", "CT 1.5 min before PET"),
+        ("FAIL", "CT 20 min after PET"),
+    ]
+
+
 def test_the_table_names_forced_values_and_the_default(petquant_within, two):
     result = petquant_within("compare", *two.words(*RULE), "-o", "out", "--format", "table")
     assert result.code == 0, result.err

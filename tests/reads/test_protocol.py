@@ -209,6 +209,11 @@ def test_a_failing_rule_flags_and_an_unknown_one_does_not():
     assert CODES["PROTOCOL_NOT_MET"].severity == "flag"
 
 
+def test_a_ct_of_another_day_is_no_ct_of_the_session():
+    a_day_before = scanned(ct_at=TEN - timedelta(days=1))
+    assert verdict("ct_before_pet", a_day_before) == "UNKNOWN"
+
+
 def test_mixed_clocks_are_unknown():
     assert verdict("ct_before_pet", scanned(ct_at=TEN.replace(tzinfo=None))) == "UNKNOWN"
 

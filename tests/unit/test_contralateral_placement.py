@@ -1,4 +1,4 @@
-"""The brain opposite of a lesion: a head of ellipsoids, turned, whose midsagittal plane is where we put it."""
+"""The brain opposite of a lesion: a turned head of ellipsoids whose midsagittal plane we know."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def opposite(found_head, head, lesions):
 
 
 def test_the_plane_is_that_of_the_head_though_one_mastoid_is_denser(found_head):
-    # 0.5 degrees move a point 70 mm away, on the skull, by 0.6 mm: a fifth of a voxel; so does 0.3 mm of the plane
+    # 0.5 degrees move a point on the skull, 70 mm away, by 0.6 mm: a fifth of a voxel; 0.3 mm do as much
     assert np.degrees(np.arccos(found_head.normal @ NORMAL)) < 0.5
     assert found_head.off_mm(MIDDLE) == pytest.approx(0.0, abs=0.3)
     assert found_head.symmetry > 0.95

@@ -24,7 +24,7 @@ LUNG_END_MM = 10.0
 
 @dataclass(frozen=True)
 class Loins:
-    """HU and uptake; a vertebra is named by the number of periods below z = 0; balls are centre, radius, value."""
+    """HU and uptake; vertebrae are numbered from z = 0 downwards; balls are centre, radius, value."""
 
     spongy_hu: float = NORMAL
     muscle_hu: float = 50.0
@@ -36,8 +36,7 @@ class Loins:
 
 
 FDG, PENTIXAFOR = Loins(), Loins(marrow=2.2, muscle=0.5)
-K, J, I = np.indices(SHAPE)
-X, Y, Z = ORIGIN_MM[0] + CT_MM * I, ORIGIN_MM[1] + CT_MM * J, ORIGIN_MM[2] + CT_MM * K
+Z, Y, X = (first + CT_MM * index for first, index in zip(ORIGIN_MM[::-1], np.indices(SHAPE), strict=True))
 NUMBER = np.round(-Z / PERIOD_MM).astype(int)
 ALONG = np.abs(Z + NUMBER * PERIOD_MM)
 IN_TRUNK = (X / 175) ** 2 + (Y / 115) ** 2 <= 1
@@ -79,7 +78,7 @@ def painted(loins: Loins):
         pet[where] = getattr(loins, uptake) if isinstance(uptake, str) else uptake
         hu[where] = getattr(loins, units) if isinstance(units, str) else units
     for number, uptake in loins.vertebrae:
-        pet[IS_BODY & (NUMBER == number)] = uptake
+        pet[IS_BODY & (number == NUMBER)] = uptake
     for centre, radius, units in loins.dense:
         hu[ball(centre, radius)] = units
     for centre, radius, uptake in loins.hot:
@@ -127,8 +126,8 @@ def test_the_sphere_lies_in_the_spongy_bone_of_a_vertebra_below_the_lungs(volume
     found = place("marrow", pet, ct=ct)
     number = vertebra_of(found.shape)
     assert -150.0 <= -number * PERIOD_MM - LUNG_END_MM <= -10.0
-    # a PSF of 6 mm and voxels of 5 mm see 8.5 mm (sd 3.3): the ends of the body, 6.5 mm off the sphere, take 2.5 %
-    # of the contrast at its poles
+    # a PSF of 6 mm and voxels of 5 mm see 8.5 mm (sd 3.3): the ends of the body, 6.5 mm off the sphere, take
+    # 2.5 % of the contrast at its poles
     assert found.mean == pytest.approx(loins.marrow, rel=0.03)
     assert found.cov < 0.1
     assert found.hu == pytest.approx(loins.spongy_hu, abs=15.0)
@@ -145,7 +144,7 @@ def test_a_vertebra_unlike_the_others_is_not_taken(volumes):
 
 def test_vertebrae_that_all_differ_give_no_marrow(volumes):
     pet, ct = volumes(replace(FDG, vertebrae=((0, 1.0), (1, 1.7), (2, 3.0), (3, 5.2), (4, 9.0))))
-    with pytest.raises(Refused, match="differs|can be taken"):
+    with pytest.raises(Refused, match=r"differs|can be taken"):
         place("marrow", pet, ct=ct)
 
 

@@ -11,6 +11,7 @@ from petquant.quantify import Background
 from petquant.reads.facts import ClinicalFacts
 from petquant.reads.positivity import Call, Rule
 from petquant.reads.protocol import Protocol
+from petquant.reads.repeatability import PublishedRepeatability
 from petquant.study import Choices
 
 __all__ = ["DRAWN", "ScanInput", "Settings"]
@@ -42,6 +43,9 @@ class ScanInput:
         What a clinical table says of the patient: column to text.
     clinic
         Of that what a protocol asks for.
+    psf_fwhm_mm
+        Width of the noise correlation, from which noise and its part in the uncertainty follow; None knows
+        none.
     choices
         Which series, which SUV types, what is allowed.
     """
@@ -58,6 +62,7 @@ class ScanInput:
     reads: str | None = None
     clinical: Mapping[str, str] = field(default_factory=dict)
     clinic: ClinicalFacts = field(default_factory=ClinicalFacts)
+    psf_fwhm_mm: float | None = None
     choices: Choices = field(default_factory=Choices)
 
 
@@ -83,6 +88,11 @@ class Settings:
         UIDs are replaced in what is returned.
     level
         Of intervals.
+    uncertainty
+        Standard uncertainties that were given, see `petquant.reads.uncertainty.inputs_of`; the others are
+        defaults.
+    repeatability
+        Rows that changes are held against, each in place of the default of its tracer.
     """
 
     rule: Rule | None = None
@@ -93,6 +103,8 @@ class Settings:
     key: bytes | None = None
     has_hashed_uids: bool = False
     level: float = 0.95
+    uncertainty: Mapping[str, float] = field(default_factory=dict)
+    repeatability: tuple[PublishedRepeatability, ...] = ()
 
     @property
     def positivity(self) -> str:

@@ -2,8 +2,8 @@
 
 Columns: ``patient``, ``tracer``, ``study``, ``roi``; optional ``backgrounds`` and ``exclude`` (see
 `petquant.background.text`; what is excluded has no name), ``session``, ``reader``, ``reads``, ``labels``,
-``clinical``, ``series``, and any value in place of the header's by the name of its option (``weight_kg``,
-...). Several files of ``roi``, ``backgrounds`` and ``exclude`` are joined by ``;``.
+``clinical``, ``series``, ``psf_fwhm_mm``, and any value in place of the header's by the name of its option
+(``weight_kg``, ...). Several files of ``roi``, ``backgrounds`` and ``exclude`` are joined by ``;``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,17 @@ from petquant.tracers import tracer_by_name
 __all__ = ["read_cohort"]
 
 NEEDED: Final = ("patient", "tracer", "study", "roi")
-OPTIONAL: Final = ("backgrounds", "exclude", "session", "reader", "reads", "labels", "clinical", "series")
+OPTIONAL: Final = (
+    "backgrounds",
+    "exclude",
+    "session",
+    "reader",
+    "reads",
+    "labels",
+    "clinical",
+    "series",
+    "psf_fwhm_mm",
+)
 OVERRIDES: Final = tuple(field.name for field in fields(Overrides) if field.name != "tracer")
 
 
@@ -106,6 +116,7 @@ def _scan(row: Mapping[str, str], folder: Path, choices: Choices) -> ScanInput:
         labels=_path(folder, row["labels"]) if row.get("labels") else None,
         clinical=clinical,
         clinic=clinic,
+        psf_fwhm_mm=_width(row.get("psf_fwhm_mm", "")),
         choices=replace(choices, overrides=overrides, series=row.get("series") or choices.series),
     )
 
@@ -119,6 +130,19 @@ def _path(folder: Path, text: str) -> str:
     if not path.exists():
         raise UsageError.of("PATH_NOT_FOUND", f"{path} does not exist", remedy="paths start at the manifest")
     return str(path)
+
+
+def _width(text: str) -> float | None:
+    """Return the width of the noise correlation in mm, None of an empty cell."""
+    if not text:
+        return None
+    try:
+        width_mm = float(text)
+    except ValueError:
+        width_mm = -1.0
+    if not 0.0 < width_mm < float("inf"):
+        raise UsageError.of("OPTION_INVALID", f"psf_fwhm_mm {text}", expected="a width of more than 0 mm")
+    return width_mm
 
 
 def _value(name: str, text: str) -> Any:

@@ -160,6 +160,7 @@ def _paired(
         pairs=pairs,
         registration=registration,
         local=local,
+        technical=(a.read.technical, b.read.technical),
         times=times,
         findings=(*findings, *said, *(() if registration is None else _missing(pairs))),
     )
@@ -203,7 +204,8 @@ def _unknown_reads(a: OpenScan, b: OpenScan) -> list[Finding]:
 def _report(asked: ScanInput, one: OpenScan, settings: Settings) -> ScanReport:
     checks = None
     if settings.protocol is not None:
-        checks = adherence(settings.protocol, scan_facts(one.quantification), asked.clinic)
+        facts = scan_facts(one.quantification, has_ct_time=settings.protocol.ct_before_pet)
+        checks = adherence(settings.protocol, facts, asked.clinic)
     return ScanReport(
         patient=asked.patient,
         session=asked.session,
@@ -211,6 +213,7 @@ def _report(asked: ScanInput, one: OpenScan, settings: Settings) -> ScanReport:
         tracer=asked.tracer,
         record=one.record,
         checks=checks,
+        technical=one.read.technical,
         findings=(*one.quantification.findings, *protocol_findings(checks or ())),
     )
 

@@ -61,9 +61,10 @@ METHOD: Final = (
 )
 ACCEPTED: Final = (
     f"taken where it converged, moves the lesion by {LEAST_SHIFT_MM:g} to {MOST_SHIFT_MM:g} mm and turns by "
-    f"at most {MOST_TURN_DEG:g} degrees, the correlation r reaches {LEAST_CORRELATION:g} and 1 - r falls by at "
-    f"least {LEAST_GAIN:.0%}, corners of the box miss their way back by at most {MOST_INCONSISTENT_MM:g} mm "
-    f"and every direction has {LEAST_STRUCTURE_HU_PER_MM:g} HU/mm of structure; else the global motion stays"
+    f"at most {MOST_TURN_DEG:g} degrees, the correlation r reaches {LEAST_CORRELATION:g} and 1 - r falls by "
+    f"at least {LEAST_GAIN:.0%}, corners of the box miss their way back by at most "
+    f"{MOST_INCONSISTENT_MM:g} mm, and every direction has {LEAST_STRUCTURE_HU_PER_MM:g} HU/mm of structure; "
+    "else the global motion stays"
 )
 
 
@@ -252,8 +253,8 @@ def _swapped(level: _Level) -> _Level:
 
 def _gradient(image: Float, core: tuple[slice, slice, slice]) -> Float:
     """(n, 3) of x, y and z over the box, HU/mm."""
-    dz, dy, dx = np.gradient(image, STEP_MM)
-    return np.stack([one[core].ravel() for one in (dx, dy, dz)], axis=1)
+    steps = [np.asarray(np.gradient(image, STEP_MM, axis=axis), np.float64) for axis in (2, 1, 0)]
+    return np.stack([one[core].ravel() for one in steps], axis=1)
 
 
 def _structure(level: _Level, of: int) -> float:

@@ -182,13 +182,19 @@ def _located(scan: ReadScan, roi: Roi, centre: np.ndarray) -> Located:
 def own_reads(scan: ReadScan, call: Caller) -> dict[str, LesionRead]:
     """Return the reads of the lesions that were drawn on a scan, by their ids."""
     return {
-        roi.roi_id: _read(row, roi, scan.reads.get(roi.roi_id), call, is_forced=False)
+        roi.roi_id: _read(scan, row, roi, scan.reads.get(roi.roi_id), call=call, is_forced=False)
         for roi, row in zip(scan.lesions, scan.measurements, strict=True)
     }
 
 
 def _read(
-    row: Measurement, roi: Roi, reader: ReaderRow | None, call: Caller, *, is_forced: bool
+    scan: ReadScan,
+    row: Measurement,
+    roi: Roi,
+    reader: ReaderRow | None,
+    *,
+    call: Caller,
+    is_forced: bool,
 ) -> LesionRead:
     by_rule = call(row.values, is_forced)
     made = read_by(by_rule, None if reader is None else reader.visual)
@@ -202,6 +208,7 @@ def _read(
         why=made.why,
         is_forced=is_forced,
         flags=("FORCED_READ", *row.flags) if is_forced else row.flags,
+        uncertainties=scan.uncertainties(roi, row.values),
     )
 
 
@@ -233,7 +240,7 @@ def _forced(
     regions = {roi_id: one.roi for roi_id, one in placed.items() if one.roi is not None}
     rows = on.measured(list(regions.values()))
     reads = {
-        roi_id: _read(row, roi, _reader_of(of, on, roi_id), call, is_forced=True)
+        roi_id: _read(on, row, roi, _reader_of(of, on, roi_id), call=call, is_forced=True)
         for (roi_id, roi), row in zip(regions.items(), rows, strict=True)
     }
     return reads, {roi_id: one.missing for roi_id, one in placed.items() if one.roi is None}
