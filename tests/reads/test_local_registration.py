@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
+from petquant.compare.frames import registered_around_lesions
 from petquant.grid import Grid
 from petquant.reads.local_registration import MOST_SHIFT_MM, locally_registered
 from petquant.reads.pairing import pairs_of
@@ -14,6 +18,7 @@ from petquant.reads.positivity import Call
 from petquant.reads.registration import Registration, identity
 from petquant.reads.scan import ReadScan
 from petquant.roi import Roi
+from petquant.study import Choices, open_study
 from petquant.volume import SliceTotals, Unit, Volume
 
 SHAPE, STEP_MM = (54, 54, 54), 3.0
@@ -113,6 +118,14 @@ def test_a_box_without_structure_keeps_the_global_motion():
     assert found.structure_hu_per_mm < 1.0
 
 
+@pytest.mark.parametrize("noise_hu", [40.0, 80.0])
+def test_noise_alone_is_neither_followed_nor_warned_of(noise_hu):
+    noise = [np.random.default_rng(n).normal(45.0, noise_hu, SHAPE) for n in (1, 2)]
+    found = locally_registered(volume(noise[0]), volume(noise[1]), registration=STILL, centre_mm=LESION)
+    assert found.registration is STILL
+    assert not found.is_unsure
+
+
 def test_a_wall_says_nothing_along_itself():
     hu = np.where(POINTS[..., 0] > 0.0, 45.0, -100.0)
     found = locally_registered(volume(hu), volume(hu), registration=STILL, centre_mm=LESION)
@@ -148,6 +161,55 @@ def test_two_runs_are_equal_to_the_bit(fixed):
         for _ in range(2)
     )
     assert (one == other).all()
+
+
+def scan_stub(ct_volume: Volume, at: np.ndarray, frame: str) -> SimpleNamespace:
+    """What `registered_around_lesions` asks of an open scan."""
+    source = SimpleNamespace(frame_of_reference_uid=frame)
+    return SimpleNamespace(
+        ct=lambda: ct_volume,
+        read=read_scan(at, is_drawn=True),
+        quantification=SimpleNamespace(study=SimpleNamespace(source=source)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("shift", "codes"),
+    [
+        ((0.0, 0.0, 0.0), []),
+        ((0.0, 0.0, 6.0), ["REGISTRATION_REFINED"]),
+        ((0.0, 0.0, MOST_SHIFT_MM + 3.0), ["REGISTRATION_LOCALLY_UNSURE"] * 2),
+    ],
+)
+def test_what_was_refined_and_what_is_unsure_is_said(fixed, shift, codes):
+    a, b = scan_stub(fixed, LESION, "one"), scan_stub(ct(shift), LESION + np.array(shift), "other")
+    found, said = registered_around_lesions(a, b, STILL)
+    assert set(found) == {("a", "1"), ("b", "1")}
+    assert [one.code for one in said] == codes
+
+
+def test_in_one_frame_places_are_compared_as_they_stand(fixed):
+    a, b = scan_stub(fixed, LESION, "one"), scan_stub(ct((0.0, 0.0, 6.0)), LESION, "one")
+    assert registered_around_lesions(a, b, STILL) == ({}, ())
+
+
+def test_tissue_of_a_real_ct_that_moved_is_followed_within_a_third_of_a_slice():
+    path = Path(__file__).parents[3] / "shared/data/sts_ibsi/STS_008"
+    if not path.exists():
+        pytest.skip("the public data set is not beside the repository")
+    real = open_study(path, Choices()).ct().volume()
+    values, grid = real.values(), real.grid
+    centre = grid.position_mm(np.argwhere(values > 0).mean(axis=0))
+    points = grid.position_mm(np.stack(np.indices(grid.shape), axis=-1))
+    part = np.clip((75.0 - np.linalg.norm(points - centre, axis=-1)) / 15.0, 0.0, 1.0)[..., None]
+    shift = np.array([4.0, -4.0, 2.0])
+    at = (points - shift * part - grid.origin_mm) @ np.linalg.inv(grid.affine[:3, :3]).T
+    moved = ndimage.map_coordinates(values, np.moveaxis(at, -1, 0), order=1, mode="nearest")
+    plain = {"slope": np.ones(len(values)), "intercept": np.zeros(len(values))}
+    fixed, moving = (replace(real, stored=one, **plain) for one in (values, moved))
+    found = locally_registered(fixed, moving, registration=STILL, centre_mm=centre)
+    assert found.is_accepted
+    assert np.linalg.norm(found.registration.to_moving(centre) - centre - shift) < grid.spacing_mm[0] / 3
 
 
 def call(*_: object) -> Call:

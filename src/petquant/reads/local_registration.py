@@ -36,6 +36,7 @@ Kept = Literal[
     "misses its way back",
 ]
 
+UNSURE: Final = frozenset({"not converged", "beyond the limit", "no likeness", "misses its way back"})
 BOX_MM: Final = 80.0  # reads.md section 7
 STEP_MM: Final = 2.5
 AROUND_MM: Final = 25.0  # what is sampled beyond the box: the limit of the shift, and the corners of a turn
@@ -46,8 +47,10 @@ STILL_MM: Final = 0.02  # a step below ends a level
 DAMPING: Final = (1e-3, 10.0, 1e8)  # at first, from try to try, given up
 LEAST_INSIDE: Final = 0.75  # of the box, in both CTs
 # Root of the smallest eigenvalue of the mean of g g^T, g the gradient of the smoothed CT: how well the worst
-# direction is seen. A plane of fat against muscle (150 HU) across the box has 5, noise of 20 HU below 1.
-LEAST_STRUCTURE_HU_PER_MM: Final = 2.0
+# direction is seen. A plane of fat against muscle (150 HU) across the box has 5, noise of 20 HU 0.5. Between
+# the first and the second number it may be noise that the CTs disagree in, which is no reason to warn.
+LEAST_STRUCTURE_HU_PER_MM: Final = 1.0
+CLEAR_STRUCTURE_HU_PER_MM: Final = 3.0
 LEAST_SHIFT_MM: Final = 1.0  # a quarter of a PET voxel: below it the global motion is as good
 MOST_SHIFT_MM: Final = 15.0
 MOST_TURN_DEG: Final = 10.0
@@ -120,7 +123,8 @@ class LocalRegistration:
     @property
     def is_unsure(self) -> bool:
         """Whether the CTs disagree here, and the motion that would mend it is not certain."""
-        return self.kept in {"not converged", "beyond the limit", "no likeness", "misses its way back"}
+        is_clear = (self.structure_hu_per_mm or 0.0) >= CLEAR_STRUCTURE_HU_PER_MM
+        return is_clear and self.kept in UNSURE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
