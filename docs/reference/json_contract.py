@@ -341,7 +341,7 @@ COMPARISON_RECORD: Rows = (
     ("sessions[].registration.around_lesions[].lesion", "text", "`a` or `b`, and its id"),
     (
         "sessions[].registration.around_lesions[].is_refined",
-        "true or false",
+        "boolean",
         "whether a local motion carries it",
     ),
     ("sessions[].registration.around_lesions[].why_not", "text or null", "why the global motion stays"),
