@@ -15,6 +15,7 @@ from petquant_cli.options import with_choices_for_all
 if TYPE_CHECKING:
     from petquant.compare import ScanInput, Settings
     from petquant.comparison import Comparison
+    from petquant.reads.protocol import Protocol
     from petquant.roi import Reading
     from petquant.study import Choices
 
@@ -48,7 +49,10 @@ def run(
     ] = "drawn",
     protocol: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Hold every scan against a shipped protocol (see info)."),
+        typer.Option(
+            metavar="NAME|FILE.toml",
+            help="Hold every scan against a protocol: a shipped one (see info) or a file.",
+        ),
     ] = None,
     roi_a: Annotated[
         list[Path] | None, typer.Option(help="Lesions of study A; repeatable.", rich_help_panel=TWO)
@@ -169,7 +173,6 @@ def run(
     from petquant.export.comparison_folder import FILES, KEY, write_comparison
     from petquant.export.comparison_folder import pseudonym_key as key_of
     from petquant.paths import existing
-    from petquant.reads.protocol import protocol_of
     from petquant.reads.repeatability import chosen_repeatability
     from petquant.reads.uncertainty import inputs_of
     from petquant_cli.destination import checked_format, secret
@@ -219,7 +222,7 @@ def run(
     _require_apart(out, files, [*scans, pseudonym_key, *_inputs(asked)])
     settings = Settings(
         rule=None if positivity.strip() == DRAWN else rule_of(positivity),
-        protocol=None if protocol is None else protocol_of(protocol),
+        protocol=None if protocol is None else _protocol(protocol),
         tracers=_tracers(tracers, asked),
         matches_ids=match_ids,
         ignores_patient_id=reading.ignore_patient_id,
@@ -290,6 +293,13 @@ def _require_form(scans: list[Path], of_two: list[str], tracers: str | None) -> 
     if wrong:
         expected = "two studies" if len(scans) == 1 else "a manifest"
         raise UsageError.of("OPTION_INVALID", ", ".join(wrong), expected=f"{expected} beside it")
+
+
+def _protocol(text: str) -> Protocol:
+    """Return the shipped protocol of that name, or that of a file."""
+    from petquant.reads.protocol import protocol_at, protocol_of
+
+    return protocol_at(text) if text.lower().endswith(".toml") else protocol_of(text)
 
 
 def _tracers(text: str | None, asked: Iterable[ScanInput]) -> tuple[str, ...]:

@@ -252,7 +252,7 @@ COMPARISON_RECORD: Rows = (
     (
         "regions",
         "object",
-        "region to the keys of `concordance.patient`, of the patients with a lesion or a call in it",
+        "region to the keys of `concordance.patient`, of patients with a lesion or a call there, and p_holm",
     ),
     ("estimands[].set", "text", "union, both-positive or own-positive (unpaired)"),
     ("estimands[].unit", "text", "lesion, patient-max, patient-mean or region-max"),

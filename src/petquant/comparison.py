@@ -106,6 +106,8 @@ class TracerComparison:
         By unit: lesion, region, patient.
     regions
         Of patients, by anatomical region.
+    regions_holm
+        Region to the exact p of its McNemar test, adjusted for the number of regions by Holm.
     estimands
         Of every metric the sensitivity table, its default first.
     holm, benjamini_hochberg
@@ -122,6 +124,7 @@ class TracerComparison:
     pairs: tuple[LesionPair, ...]
     concordance: Mapping[str, Concordance]
     regions: Mapping[str, Concordance]
+    regions_holm: Mapping[str, float]
     estimands: tuple[Estimand, ...]
     holm: Mapping[str, float]
     benjamini_hochberg: Mapping[str, float]

@@ -71,12 +71,12 @@ def study(tmp_path_factory):
 def compared(petquant_within, study, tmp_path):
     """Compare the two scans; the tables, the record and the methods."""
 
-    def run(*options, widths=(0.1, 0.1), tracers=("FDG", "Pentixafor"), code=0):
+    def run(*options, widths=(0.1, 0.1), tracers=("FDG", "Pentixafor"), livers=(LIVER, LIVER), code=0):
         words = [study / tracer / "sub-01/pet/sub-01_pet.nii.gz" for tracer in tracers]
-        for letter, tracer, width in zip("ab", tracers, widths, strict=True):
+        for letter, tracer, width, liver in zip("ab", tracers, widths, livers, strict=True):
             labels = study / tracer / "labels.nii.gz"
             words += [f"--roi-{letter}", study / tracer / "lesion.nii.gz"]
-            words += [f"--background-{letter}", f"liver={labels}:{LIVER}"]
+            words += [f"--background-{letter}", f"liver={labels}:{liver}"]
             words += [f"--background-{letter}", f"blood_pool={labels}:{POOL}"]
             words += [] if width is None else [f"--psf-fwhm-mm-{letter}", str(width)]
         result = petquant_within("compare", *words, "--match-ids", "-o", "out", "--format", "json", *options)
@@ -186,6 +186,14 @@ def test_two_scans_of_one_tracer_have_a_change(compared):
     (row,) = tables["pairs"]
     assert (float(row["change_percent"]), row["change_exceeds_rc"]) == (0.0, "False")
     assert record["pairs"][0]["change"]["exceeds_rc"] is False
+
+
+def test_scans_of_different_noise_are_flagged(compared):
+    def codes(**choices):
+        return [entry["code"] for entry in compared(**choices)[1]["sessions"][0]["codes"]]
+
+    assert "NOISE_DIFFERS" not in codes()
+    assert "NOISE_DIFFERS" in codes(livers=(LIVER, POOL))  # 10 % is more than 1.5 times 5.6 %
 
 
 @pytest.mark.parametrize(

@@ -111,3 +111,13 @@ def test_rounding_is_that_of_the_widest_step_of_the_slices_of_a_region(make_grid
         "suv_max"
     ].terms[-1:]
     assert (term.name, term.percent) == ("quantisation", 0.0)
+
+
+def test_an_image_without_noise_does_not_make_a_ratio_certain(make_grid, make_volume, make_roi):
+    volume = make_volume(np.full((3, 2, 2), 2.0), grid=make_grid((3, 2, 2), (4.0, 4.0, 4.0)))
+    silent = Technical(psf_fwhm_mm=6.0, cov=1e-5, tissue="liver")  # what 16 bits leave of a flat organ
+    values = {"tbr_max_liver": 2.0}
+    liver = references(volume, [make_roi([8, 9], name="liver")], [], psf_fwhm_mm=6.0)
+    (found,) = uncertainties(silent, volume, make_roi([0]), values, references=liver).values()
+    assert not found.has_noise
+    assert "no noise of counts" in silent.why_no_noise

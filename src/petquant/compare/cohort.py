@@ -205,6 +205,8 @@ def _statistics(
         if row.is_default and row.test.p is not None
     }
     p = [value for value in defaults.values() if value is not None]
+    regions = concordance_by_region(pairs, level=level)
+    tested = {region: one.mcnemar.exact for region, one in regions.items() if one.n}
     return TracerComparison(
         tracers=tracers,
         session=session,
@@ -213,7 +215,8 @@ def _statistics(
         concordance=concordance(
             pairs, without_lesions=[one.patient for one in sessions if not one.pairs], level=level
         ),
-        regions=concordance_by_region(pairs, level=level),
+        regions=regions,
+        regions_holm=dict(zip(tested, holm(list(tested.values())).tolist(), strict=True)) if tested else {},
         estimands=tuple(row for rows in tables.values() for row in rows),
         holm=dict(zip(defaults, holm(p).tolist(), strict=True)) if p else {},
         benjamini_hochberg=dict(zip(defaults, benjamini_hochberg(p).tolist(), strict=True)) if p else {},

@@ -117,9 +117,14 @@ class Settings:
         words = "positive on the scan that it was drawn on, negative where it is a forced read"
         return words if self.rule is None else self.rule.words
 
-    def call(self, values: Mapping[str, Number], is_forced: bool) -> Call:  # noqa: FBT001 - petquant.reads.pairing.Caller
+    def call(
+        self,
+        values: Mapping[str, Number],
+        is_forced: bool,  # noqa: FBT001 - petquant.reads.pairing.Caller
+        is_focal: bool | None = None,  # noqa: FBT001 - the same
+    ) -> Call:
         """Return what the rule makes of a read; it looks at ratios, which exist without SUV too."""
         if self.rule is not None:
-            return self.rule.call(values, {})
+            return self.rule.call(values, {}, is_focal=is_focal)
         why = "drawn on the other scan" if is_forced else "drawn on this scan"
         return Call(is_positive=not is_forced, by="rule", rule=self.rule_words, why=why)

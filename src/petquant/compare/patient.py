@@ -17,6 +17,7 @@ from petquant.dicom.archive import unpacked
 from petquant.errors import Finding, LimitReached, PetquantError, Refused
 from petquant.export.identity import study_key
 from petquant.export.record import codes_of
+from petquant.flags import refusals_of
 from petquant.reads.adherence import adherence, protocol_findings
 from petquant.reads.pair import LesionPair
 from petquant.reads.pairing import own_reads, pairs_of, same_by_reader, seen_negative
@@ -142,7 +143,7 @@ def _paired(
         *noise_findings(a, b),
         *(() if times is None else protocol_findings([times])),
     )
-    pairs = pairs_of(
+    pairs, of_backgrounds = pairs_of(
         a.read,
         b.read,
         patient=patient,
@@ -152,6 +153,12 @@ def _paired(
         call=settings.call,
         local=local,
     )
+    is_strict = a.asked.choices.is_strict or b.asked.choices.is_strict
+    against = refusals_of(of_backgrounds, is_strict=is_strict)
+    if against:
+        return SessionPairs(
+            patient=patient, session=session, reader=reader, tracers=tracers, refusals=against
+        )
     return SessionPairs(
         patient=patient,
         session=session,
@@ -162,7 +169,7 @@ def _paired(
         local=local,
         technical=(a.read.technical, b.read.technical),
         times=times,
-        findings=(*findings, *said, *(() if registration is None else _missing(pairs))),
+        findings=(*findings, *said, *of_backgrounds, *(() if registration is None else _missing(pairs))),
     )
 
 

@@ -101,6 +101,7 @@ def measured_scan(asked: ScanInput, folder: str, *, settings: Settings) -> OpenS
             suv_type=suv_type,
             lesions=tuple(lesions),
             measurements=tuple(rows),
+            backgrounds=found.backgrounds,
             references=quantification.references,
             flags=found.flags,
             excluded=np.unique(np.concatenate([np.empty(0, np.int64), *excluded])),

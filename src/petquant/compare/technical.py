@@ -43,9 +43,9 @@ def technical_of(quantification: Quantification, *, given: Mapping[str, float]) 
 def _exponent(conversion: SuvConversion, suv_type: str) -> float:
     """Return how an SUV type follows the weight; 1 where no weight is known, as for SUVbw."""
     row = normalisation(suv_type)
-    if row is None or conversion.weight_kg is None:
+    if row is None or not row.needs_height or conversion.weight_kg is None or conversion.height_m is None:
         return 1.0
-    if (row.needs_height and conversion.height_m is None) or (row.needs_sex and conversion.sex is None):
+    if row.needs_sex and conversion.sex is None:
         return 1.0
     return weight_exponent(
         row, weight_kg=conversion.weight_kg, height_m=conversion.height_m, sex=conversion.sex

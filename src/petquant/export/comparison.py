@@ -98,7 +98,10 @@ def _statistics(one: TracerComparison) -> dict[str, Any]:
         "n_lesions": len(one.pairs),
         "headline": None if top is None else top.metric,
         "concordance": {unit: _concordance(found) for unit, found in one.concordance.items()},
-        "regions": {region: _concordance(found) for region, found in one.regions.items()},
+        "regions": {
+            region: {**_concordance(found), "p_holm": one.regions_holm.get(region)}
+            for region, found in one.regions.items()
+        },
         "estimands": [_estimand(row, one) for row in one.estimands],
         "agreement": [_agreement(found) for found in one.agreement],
         "rule_against_reader": {

@@ -224,6 +224,7 @@ def _concordance(one: TracerComparison) -> Iterator[Row]:
             "n_unknown": found.n_unknown,
             "n_patients": found.n_patients,
             "mcnemar_exact": found.mcnemar.exact,
+            "mcnemar_exact_holm": one.regions_holm.get(region),
             "mcnemar_mid_p": found.mcnemar.mid_p,
             "mcnemar_chi2_cc": found.mcnemar.chi2_cc,
             "mcnemar_chi2": found.mcnemar.chi2,

@@ -37,7 +37,8 @@ DEFAULT: Final = (
 COUNTS: Final = (
     "Concordance: McNemar (exact by default), Tango score interval of the difference, Clopper-Pearson "
     "intervals of the rates; lesions and regions also clustered by patient. A region or patient is positive "
-    "with at least one positive lesion; a patient without a lesion on both scans is negative on both."
+    "with at least one positive lesion; a patient without a lesion on both scans is negative on both. Exact "
+    "p region by region stand as they are and adjusted for the number of regions (Holm)."
 )
 AGREEMENT: Final = (
     "Agreement: Bland-Altman limits of the ratio a/b, Lin's concordance correlation with Fisher's z, "

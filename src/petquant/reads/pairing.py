@@ -6,27 +6,29 @@ A lesion that only one scan shows is measured on the other one where it lies: a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 
+from petquant.errors import Finding
 from petquant.measurement import Measurement, Number
-from petquant.reads.carried import carried, overlaps
+from petquant.reads.carried import Carried, carried, overlaps
 from petquant.reads.local_registration import LocalRegistration
 from petquant.reads.matching import Located, Match, match
 from petquant.reads.pair import LesionPair, LesionRead
 from petquant.reads.positivity import VISUAL, Call, read_by
 from petquant.reads.reader import ReaderRow
+from petquant.reads.reduced import without_lesions
 from petquant.reads.registration import Registration
 from petquant.reads.scan import ReadScan, centroid_mm, volume_mm3
 from petquant.roi import Roi
 
 __all__ = ["Caller", "own_reads", "pairs_of", "same_by_reader", "seen_negative"]
 
-# What a rule makes of values and of whether the read is forced.
-Caller = Callable[[Mapping[str, Number], bool], Call]
+# What a rule makes of values, of whether the read is forced, and of whether a reader calls it focal.
+Caller = Callable[[Mapping[str, Number], bool, bool | None], Call]
 NEGATIVE = 0  # of VISUAL
 NOT_READ = "no region on either scan, and the reader said nothing of this one"
 NOWHERE: Final[Mapping[tuple[str, str], LocalRegistration]] = MappingProxyType({})
@@ -59,8 +61,11 @@ def pairs_of(
     same: Mapping[str, str],
     call: Caller,
     local: Mapping[tuple[str, str], LocalRegistration] = NOWHERE,
-) -> tuple[LesionPair, ...]:
-    """Return the lesions of two scans of a patient.
+) -> tuple[tuple[LesionPair, ...], tuple[Finding, ...]]:
+    """Return the lesions of two scans of a patient, and what is to be said of their backgrounds.
+
+    A lesion that only one scan shows is a lesion of both: its voxels are taken out of the backgrounds of the
+    other scan too.
 
     Parameters
     ----------
@@ -82,17 +87,16 @@ def pairs_of(
         for letter, scan in (("a", a), ("b", b))
     )
     found = _matches(a, b, registration, same, of_b)
-    in_b, in_a = (
-        _forced(a, b, [m.a for m in found if m.b is None], of_a, is_forward=True, call=call),
-        (_forced(b, a, [m.b for m in found if m.a is None], of_b, is_forward=False, call=call)),
-    )
-    sides = (
-        _Side(scan=a, own=own_reads(a, call), forced=in_a[0], missing=in_a[1]),
-        _Side(scan=b, own=own_reads(b, call), forced=in_b[0], missing=in_b[1]),
-    )
-    return (
-        *(_pair(one, sides, patient, session) for one in found),
+    in_b = _carried(a, b, [m.a for m in found if m.b is None], of_a, is_forward=True)
+    in_a = _carried(b, a, [m.b for m in found if m.a is None], of_b, is_forward=False)
+    (side_a, said_a), (side_b, said_b) = _side(a, b, in_a, call), _side(b, a, in_b, call)
+    pairs = (
+        *(_pair(one, (side_a, side_b), patient, session) for one in found),
         *(_undrawn(lesion_id, (a, b), patient, session) for lesion_id in seen_negative(a, b)),
+    )
+    return pairs, (
+        *(replace(one, found=f"scan a: {one.found}") for one in said_a),
+        *(replace(one, found=f"scan b: {one.found}") for one in said_b),
     )
 
 
@@ -196,7 +200,7 @@ def _read(
     call: Caller,
     is_forced: bool,
 ) -> LesionRead:
-    by_rule = call(row.values, is_forced)
+    by_rule = call(row.values, is_forced, None if reader is None else reader.is_focal)
     made = read_by(by_rule, None if reader is None else reader.visual)
     return LesionRead(
         lesion_id=roi.roi_id,
@@ -212,18 +216,17 @@ def _read(
     )
 
 
-def _forced(
+def _carried(
     of: ReadScan,
     on: ReadScan,
     ids: list[str | None],
     motions: Mapping[str, Registration],
     *,
     is_forward: bool,
-    call: Caller,
-) -> tuple[dict[str, LesionRead], dict[str, str]]:
-    """Return the reads of lesions of one scan on the other, and why some have none, by id."""
+) -> dict[str, Carried]:
+    """Return the regions of lesions of one scan on the other, or why some have none, by id."""
     if not motions:
-        return {}, {roi_id: NO_REGISTRATION for roi_id in ids if roi_id is not None}
+        return {roi_id: Carried(roi=None, missing=NO_REGISTRATION) for roi_id in ids if roi_id is not None}
     placed = {}
     for roi in of.lesions:
         if roi.roi_id not in set(ids):
@@ -237,13 +240,22 @@ def _forced(
             apart=on.lesions,
             excluded=on.excluded,
         )
+    return placed
+
+
+def _side(
+    on: ReadScan, of: ReadScan, placed: Mapping[str, Carried], call: Caller
+) -> tuple[_Side, tuple[Finding, ...]]:
+    """Return all reads of a scan, its own ones and those of lesions that the other one shows."""
     regions = {roi_id: one.roi for roi_id, one in placed.items() if one.roi is not None}
+    on, said = without_lesions(on, list(regions.values()))
     rows = on.measured(list(regions.values()))
-    reads = {
+    forced = {
         roi_id: _read(on, row, roi, _reader_of(of, on, roi_id), call=call, is_forced=True)
         for (roi_id, roi), row in zip(regions.items(), rows, strict=True)
     }
-    return reads, {roi_id: one.missing for roi_id, one in placed.items() if one.roi is None}
+    missing = {roi_id: one.missing for roi_id, one in placed.items() if one.roi is None}
+    return _Side(scan=on, own=own_reads(on, call), forced=forced, missing=missing), said
 
 
 def _reader_of(of: ReadScan, on: ReadScan, roi_id: str) -> ReaderRow | None:

@@ -33,8 +33,8 @@ class ReadScan:
         Of the volume; ``none`` when SUV was refused.
     lesions, measurements
         Regions on the grid of the volume and their rows, in the same order.
-    references
-        Backgrounds of the ratios.
+    backgrounds, references
+        Backgrounds of the ratios as regions, whole, and what ratios divide by, in the same order.
     flags
         Of the conversion; every row carries them.
     excluded
@@ -53,6 +53,7 @@ class ReadScan:
     suv_type: str
     lesions: tuple[Roi, ...]
     measurements: tuple[Measurement, ...]
+    backgrounds: tuple[Roi, ...] = ()
     references: tuple[Reference, ...] = ()
     flags: tuple[str, ...] = ()
     excluded: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))

@@ -2,7 +2,8 @@
 
 Noise comes from the image: the CoV of the voxels of a uniform organ, for a mean over a volume divided by the
 root of the independent voxels in it. How far neighbouring voxels are correlated is a width that somebody must
-state; without it no noise is known, and it is not guessed. Partial volume is never known here.
+state; without it no noise is known, and it is not guessed; nor is it 0 in an image that shows none. Partial
+volume is never known here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from petquant.metrics.correlation import effective_voxels, effective_voxels_of_p
 from petquant.metrics.sphere import peak_sphere
 from petquant.occupancy.frame import weights_of
 from petquant.reads.uncertainty import (
+    NOISELESS,
     Scan,
     Uncertainty,
     noise_of_mean_percent,
@@ -60,11 +62,15 @@ class Technical:
         """Why there is no local part; empty when there is one."""
         if self.psf_fwhm_mm is None:
             return "no width of the noise correlation was stated (psf_fwhm_mm)"
-        return "" if self.cov is not None else f"no background {' or '.join(TISSUES)} to take the noise from"
+        if self.cov is None:
+            return f"no background {' or '.join(TISSUES)} to take the noise from"
+        if self.cov < NOISELESS:
+            return f"the CoV of {self.tissue} is {self.cov:.1g}: no noise of counts"
+        return ""
 
     def noise_percent(self, statistic: str, roi: Roi, volume: Volume) -> float | None:
         """Return the noise of SUVmax (of one voxel), SUVpeak (of 1 mL) or SUVmean (of the region)."""
-        if self.cov is None or self.psf_fwhm_mm is None:
+        if self.why_no_noise or self.cov is None or self.psf_fwhm_mm is None:
             return None
         if statistic == "max":
             n_eff = 1.0

@@ -20,6 +20,7 @@ __all__ = [
     "COVERAGE_FACTOR",
     "DEFAULTS",
     "INPUTS",
+    "NOISELESS",
     "Default",
     "Scan",
     "Term",
