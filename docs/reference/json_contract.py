@@ -337,37 +337,15 @@ COMPARISON_RECORD: Rows = (
     ("sessions[].registration.matrix_a_to_b", "4 x 4 numbers", "LPS mm of scan a to LPS mm of scan b"),
     ("sessions[].registration.inverse_consistency_mm", "number", "how far a point misses its way back"),
     ("sessions[].registration.body_dice", "number", "overlap of the bodies"),
-    ("sessions[].registration.around_lesions", "list", "what was found around each lesion"),
-    ("sessions[].registration.around_lesions[].lesion", "text", "`a` or `b`, and its id"),
     (
-        "sessions[].registration.around_lesions[].is_refined",
-        "boolean",
-        "whether a local motion carries it",
-    ),
-    ("sessions[].registration.around_lesions[].why_not", "text or null", "why the global motion stays"),
-    ("sessions[].registration.around_lesions[].centre_mm_lps", "3 numbers", "of the box, in the frame of a"),
-    ("sessions[].registration.around_lesions[].shift_mm", "number or null", "of the centre, against global"),
-    ("sessions[].registration.around_lesions[].turn_deg", "number or null", "against the global motion"),
-    (
-        "sessions[].registration.around_lesions[].correlation_global",
-        "number or null",
-        "of the CTs in the box",
-    ),
-    ("sessions[].registration.around_lesions[].correlation_local", "number or null", "after the refinement"),
-    (
-        "sessions[].registration.around_lesions[].inverse_consistency_mm",
-        "number or null",
-        "how far corners of the box miss their way back; of a refined one the dilation of its forced read",
-    ),
-    (
-        "sessions[].registration.around_lesions[].structure_hu_per_mm",
-        "number or null",
-        "how well the worst direction is seen",
-    ),
-    (
-        "sessions[].registration.around_lesions[].matrix_a_to_b",
-        "4 x 4 numbers or null",
-        "the motion that carries this lesion; null where it is the global one",
+        "sessions[].registration.around_lesions",
+        "list",
+        "what was found around each lesion, empty in one frame: `lesion` (`a` or `b`, and its id), `is_refined`, "
+        "`why_not` (null of a refined one), `centre_mm_lps` of the box in the frame of a; against the global "
+        "motion `shift_mm` of the centre and `turn_deg`; `correlation_global` and `correlation_local` of the CTs "
+        "in the box; `inverse_consistency_mm` (how far corners miss their way back; of a refined one also the "
+        "dilation of its forced read), `structure_hu_per_mm` (how well the worst direction is seen), "
+        "`matrix_a_to_b` of a refined one. A number is null where it was not looked for",
     ),
     (
         "sessions[].uptake_times",
