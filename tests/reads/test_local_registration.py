@@ -118,9 +118,8 @@ def test_a_box_without_structure_keeps_the_global_motion():
     assert found.structure_hu_per_mm < 1.0
 
 
-@pytest.mark.parametrize("noise_hu", [40.0, 80.0])
-def test_noise_alone_is_neither_followed_nor_warned_of(noise_hu):
-    noise = [np.random.default_rng(n).normal(45.0, noise_hu, SHAPE) for n in (1, 2)]
+def test_noise_alone_is_neither_followed_nor_warned_of():
+    noise = [np.random.default_rng(n).normal(45.0, 60.0, SHAPE) for n in (1, 2)]
     found = locally_registered(volume(noise[0]), volume(noise[1]), registration=STILL, centre_mm=LESION)
     assert found.registration is STILL
     assert not found.is_unsure

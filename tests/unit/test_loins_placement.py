@@ -120,7 +120,7 @@ def vertebra_of(shape) -> int:
     return number
 
 
-@pytest.mark.parametrize("loins", [FDG, PENTIXAFOR, replace(FDG, spongy_hu=OLD)], ids=["fdg", "cxcr4", "old"])
+@pytest.mark.parametrize("loins", [FDG, replace(PENTIXAFOR, spongy_hu=OLD)], ids=["fdg", "cxcr4, old"])
 def test_the_sphere_lies_in_the_spongy_bone_of_a_vertebra_below_the_lungs(volumes, loins):
     pet, ct = volumes(loins)
     found = place("marrow", pet, ct=ct)
@@ -158,9 +158,8 @@ def test_lesions_that_are_given_are_kept_away_from(volumes, make_roi):
     assert np.linalg.norm(np.subtract(found.shape.centre_mm, free)) >= 7.5 + 10.0
 
 
-@pytest.mark.parametrize("hu", [250.0, 1500.0], ids=["contrast medium", "metal"])
-def test_dense_matter_before_the_spine_is_no_marrow(volumes, hu):
-    bowel = tuple(((0.0, -12.0, z), 18.0, hu) for z in (-20.0, -75.0, -110.0))
+def test_contrast_medium_before_the_spine_is_no_marrow(volumes):
+    bowel = tuple(((0.0, -12.0, z), 18.0, 250.0) for z in (-20.0, -75.0, -110.0))
     pet, ct = volumes(replace(FDG, dense=bowel))
     vertebra_of(place("marrow", pet, ct=ct).shape)
 
