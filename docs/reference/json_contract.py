@@ -346,8 +346,8 @@ COMPARISON_RECORD: Rows = (
             "against the global motion `shift_mm` of the centre and `turn_deg`; `correlation_global` and "
             "`correlation_local` of the CTs in the box; `inverse_consistency_mm` (how far corners miss "
             "their way back; of a refined one also the dilation of its forced read), "
-            "`structure_hu_per_mm` (how well the worst direction is seen), `matrix_a_to_b` of a refined one. A number is null where it was not "
-            "looked for"
+            "`structure_hu_per_mm` (how well the worst direction is seen), `matrix_a_to_b` of a refined "
+            "one. A number is null where it was not looked for"
         ),
     ),
     (
