@@ -49,7 +49,7 @@ def run(
         list[str] | None,
         typer.Option(
             metavar="NAME=FILE[:LABEL][,erode=MM]|NAME=sphere:X,Y,Z,R|NAME=cylinder:X,Y,Z,R,LENGTH|"
-            "NAME=auto:liver|NAME=auto:blood_pool",
+            "NAME=auto:liver|blood_pool|marrow|muscle|contralateral",
             help="Reference region for ratios; repeatable. LABEL is a number, or names of TotalSegmentator "
             "classes joined by +; shapes are in mm LPS; auto finds the place or refuses.",
         ),

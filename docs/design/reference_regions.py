@@ -1,27 +1,31 @@
-"""Pictures of automatic reference regions over the PET, to be looked at critically.
+"""Pictures of automatic reference regions, to be looked at critically.
 
-    python docs/design/reference_regions.py OUT.png STUDY [STUDY ...]
+    python docs/design/reference_regions.py OUT.png [--regions A,B] [--on ct] [STUDY ...]
 
-One row a study: maximum intensity projection from the front, and the coronal, sagittal and transverse slices
-through the middle of each region, with its outline. Patient right is left in the picture. Needs matplotlib.
-Without a study the two torso phantoms are built and drawn, which is the picture of the documentation.
+One row a study: maximum intensity projection of the PET from the front, and the coronal, sagittal and
+transverse slices of PET or CT through the middle of each region, with its outline. Patient right is left in
+the picture. Needs matplotlib. Without a study the two torso phantoms are built and drawn, and for the
+contralateral brain a head of cohort_b with both tracers. The pictures of the documentation are made with no
+option, with `--regions marrow,muscle --on ct` and with `--regions contralateral --on ct`.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from petquant_phantoms import catalogue
+from petquant_phantoms import catalogue, cohorts
 
 from petquant.delineation.lattice import lattice, sampled
 from petquant.delineation.reference import AUTOMATIC, Placement, place
 from petquant.errors import PetquantError
+from petquant.files import load_rois
 from petquant.grid import Grid
 from petquant.quantify import scaled
+from petquant.roi import RoiSet
 from petquant.study import Choices, open_study
 from petquant.volume import Volume
 
@@ -31,48 +35,67 @@ from matplotlib import pyplot as plt
 
 STEP_MM = 2.0
 WINDOW_SUV = 5.0
-COLOURS = {"liver": "tab:red", "blood_pool": "tab:blue"}
+WINDOW_HU = (-160.0, 340.0)
+COLOURS = dict(zip(AUTOMATIC, ("red", "blue", "orange", "lime", "cyan"), strict=True))
+
+Row = tuple[str, Volume, Volume | None, dict[str, Placement]]
 
 
-def main(out: str, studies: list[str]) -> None:
+def main(out: str, studies: list[str], regions: list[str], *, is_on_ct: bool) -> None:
     """Draw every study in a row."""
     if studies:
-        rows = [_placed(Path(study)) for study in studies]
+        rows = [_placed(Path(study), Path(study).name, regions) for study in studies]
     else:
         with tempfile.TemporaryDirectory() as folder:
-            names = ("torso_fdg", "torso_pentixafor")
-            rows = [_placed(Path(catalogue.build(name, Path(folder) / name).dicom), name) for name in names]
+            rows = _phantoms(Path(folder), regions)
+    n = 1 + 3 * len(regions)
     figure, axes = plt.subplots(
-        len(rows), 7, figsize=(15, 4.2 * len(rows)), squeeze=False, layout="constrained"
+        len(rows), n, figsize=(2.15 * n, 4.2 * len(rows)), squeeze=False, layout="constrained"
     )
-    for row, (name, pet, found) in zip(axes, rows, strict=True):
-        _draw(row, name, pet, found)
+    for row, (name, pet, ct, found) in zip(axes, rows, strict=True):
+        _draw(row, name, pet, ct if is_on_ct else None, found)
     figure.savefig(out, dpi=50)
 
 
-def _placed(study: Path, name: str = "") -> tuple[str, Volume, dict[str, Placement]]:
+def _phantoms(folder: Path, regions: list[str]) -> list[Row]:
+    if regions == ["contralateral"]:
+        root = cohorts.build("cohort_b", folder, patients=["B01"]).root
+        return [
+            _placed(root / "B01" / tracer / "study", f"B01 {tracer}", regions, root / "B01" / tracer / "rois")
+            for tracer in ("pentixafor", "fdg")
+        ]
+    names = ("torso_fdg", "torso_pentixafor")
+    return [_placed(Path(catalogue.build(name, folder / name).dicom), name, regions) for name in names]
+
+
+def _placed(study: Path, name: str, regions: list[str], rois: Path | None = None) -> Row:
     opened = open_study(study, Choices())
     scale = opened.conversion.scale("bw")
     native = opened.volume()
     pet = native if scale is None else scaled(native, scale)
+    avoid: RoiSet | None = None
+    if rois is not None:
+        avoid = load_rois(
+            str(rois / "lesions.nii.gz"), onto=pet.grid, pet=opened.facts, reading=Choices().reading
+        )
     try:
         ct = opened.ct().volume()
     except PetquantError as error:
         print(error)
         ct = None
     found = {}
-    for region in AUTOMATIC:
+    for region in regions:
         try:
-            found[region] = place(region, pet, ct=ct)
+            found[region] = place(region, pet, ct=ct, avoid=avoid)
         except PetquantError as error:
             print(error)
         else:
             made = found[region]
             print(name, made.shape.words(), f"mean {made.mean:.3f}, CoV {made.cov:.3f}; {made.why}")
-    return name or study.name, pet, found
+    return name, pet, ct, found
 
 
-def _draw(axes: np.ndarray, name: str, pet: Volume, found: dict[str, Placement]) -> None:
+def _draw(axes: np.ndarray, name: str, pet: Volume, ct: Volume | None, found: dict[str, Placement]) -> None:
     corners = pet.grid.corners_mm()
     grid = lattice(corners.min(axis=0), corners.max(axis=0), STEP_MM)
     values = sampled(pet, grid, outside=0.0)
@@ -81,6 +104,9 @@ def _draw(axes: np.ndarray, name: str, pet: Volume, found: dict[str, Placement])
     look = {"cmap": "gray_r", "vmin": 0.0, "vmax": WINDOW_SUV, "origin": "lower"}
     axes[0].imshow(values.max(axis=1), extent=(*x, *z), **look)
     axes[0].set_title(f"{name}, MIP")
+    if ct is not None:
+        values = sampled(ct, grid, outside=-1000.0)
+        look |= {"cmap": "gray", "vmin": WINDOW_HU[0], "vmax": WINDOW_HU[1]}
     for place_, (region, made) in enumerate(found.items()):
         centre = np.array(made.shape.centre_mm)
         k, j, i = np.rint((centre[::-1] - grid.affine[:3, 3][::-1]) / STEP_MM).astype(int)
@@ -117,4 +143,10 @@ def _mask(made: Placement, grid: Grid, centre: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("out")
+    parser.add_argument("studies", nargs="*")
+    parser.add_argument("--regions", default="liver,blood_pool")
+    parser.add_argument("--on", choices=("pet", "ct"), default="pet")
+    given = parser.parse_args()
+    main(given.out, given.studies, given.regions.split(","), is_on_ct=given.on == "ct")

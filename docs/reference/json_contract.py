@@ -382,6 +382,19 @@ COMPARISON_RECORD: Rows = (
     ("sessions[].registration.inverse_consistency_mm", "number", "how far a point misses its way back"),
     ("sessions[].registration.body_dice", "number", "overlap of the bodies"),
     (
+        "sessions[].registration.around_lesions",
+        "list",
+        (
+            "what was found around each lesion, empty in one frame: `lesion` (`a` or `b`, and its id), "
+            "`is_refined`, `why_not` (null of a refined one), `centre_mm_lps` of the box in the frame of a; "
+            "against the global motion `shift_mm` of the centre and `turn_deg`; `correlation_global` and "
+            "`correlation_local` of the CTs in the box; `inverse_consistency_mm` (how far corners miss "
+            "their way back; of a refined one also the dilation of its forced read), "
+            "`structure_hu_per_mm` (how well the worst direction is seen), `matrix_a_to_b` of a refined "
+            "one. A number is null where it was not looked for"
+        ),
+    ),
+    (
         "sessions[].uptake_times",
         "object or null",
         "a check, as `scans[].protocol[]`: whether the uptake times of both scans allow a comparison",

@@ -9,6 +9,7 @@ from typing import Any
 from petquant.errors import Finding
 from petquant.reads.agreement import Agreement
 from petquant.reads.concordance import Concordance
+from petquant.reads.local_registration import LocalRegistration
 from petquant.reads.pair import LesionPair, LesionRead
 from petquant.reads.paired import Estimand
 from petquant.reads.positivity import RuleAgreement
@@ -70,6 +71,8 @@ class SessionPairs:
         None were made when `refusals` say why.
     registration
         From the frame of a to that of b; None when there was none.
+    local
+        By ``a`` or ``b`` and the id of a lesion what was found around it; empty in one frame of reference.
     technical
         What the uncertainties on a and b rest on.
     times
@@ -84,6 +87,7 @@ class SessionPairs:
     tracers: tuple[str, str]
     pairs: tuple[LesionPair, ...] = ()
     registration: Registration | None = None
+    local: Mapping[tuple[str, str], LocalRegistration] = field(default_factory=dict)
     technical: tuple[Technical | None, Technical | None] = (None, None)
     times: Check | None = None
     findings: tuple[Finding, ...] = ()

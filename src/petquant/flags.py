@@ -838,6 +838,18 @@ _ROWS = (
         "give the folder of the whole study, with its CT",
     ),
     (
+        "REGISTRATION_REFINED",
+        "info",
+        "around some lesions the CTs agree better after a further motion, which carries these lesions",
+        "",
+    ),
+    (
+        "REGISTRATION_LOCALLY_UNSURE",
+        "flag",
+        "the CTs disagree around a lesion, and no motion that mends it is certain; the global one stays",
+        "look at both scans there; a table of reads gives one lesion_id to the same lesion",
+    ),
+    (
         "FORCED_READ",
         "info",
         "measured where the other tracer shows a lesion, in its region carried over",
@@ -870,7 +882,6 @@ _ROWS = (
         "install one version everywhere, then --retry-failed",
     ),
     ("SCHEDULER_UNREACHABLE", "usage", "no Dask scheduler answers", "start one, or correct its address"),
-    ("EXTRA_MISSING", "usage", "an optional library is not installed", "install the extra that is named"),
     (
         "STORE_INVALID",
         "unreadable",

@@ -665,6 +665,18 @@ def test_a_patient_who_lies_elsewhere_is_found_by_ct(compared, tmp_path):
     assert [row[3] for row in found["matrix_a_to_b"][:3]] == pytest.approx(SHIFT, abs=2.0)
     assert found["inverse_consistency_mm"] < 5.0
     assert found["body_dice"] > 0.9
+    # the body moved as one: the global motion carries every lesion, and the record says why
+    around = found["around_lesions"]
+    assert [one["lesion"] for one in around] == ["a1", "a2", "b1", "b2"]
+    assert set(around[0]) == {
+        "lesion", "is_refined", "why_not", "centre_mm_lps", "shift_mm", "turn_deg", "correlation_global",
+        "correlation_local", "inverse_consistency_mm", "structure_hu_per_mm", "matrix_a_to_b",
+    }  # fmt: skip
+    assert {one["is_refined"] for one in around} == {False}
+    assert {one["why_not"] for one in around} <= {"agrees", "no structure", "box outside of a CT"}
+    methods = (tmp_path / "out/methods.txt").read_text()
+    assert "rigid in a box of 80 mm around the lesion" in methods
+    assert "Refined were 0 of 4 lesions" in methods
     for row in table(tmp_path / "out", "pairs"):
         name = row["name_a"]
         assert float(row["suv_max_a"]) == pytest.approx(FDG_SUV[name], abs=5e-4)

@@ -205,7 +205,7 @@ def test_uneven_uptake_is_refused(volumes):
         place("liver", pet, ct=ct)
 
 
-@pytest.mark.parametrize("name", AUTOMATIC)
+@pytest.mark.parametrize("name", ["liver", "blood_pool", "marrow", "muscle"])
 def test_a_ct_without_lungs_is_refused(volumes, name):
     pet, ct = volumes(replace(FDG, has_lungs=False))
     with pytest.raises(Refused, match="lung"):

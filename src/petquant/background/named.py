@@ -14,7 +14,8 @@ if TYPE_CHECKING:  # most backgrounds are files, and delineation takes a while t
 
 __all__ = ["AUTOMATIC", "Background", "require_backgrounds"]
 
-AUTOMATIC: Final = ("liver", "blood_pool")  # what `petquant.delineation.reference` finds
+# what `petquant.delineation.reference` finds
+AUTOMATIC: Final = ("liver", "blood_pool", "marrow", "muscle", "contralateral")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Backgrounds in words, of options and manifests: ``NAME=FILE[:LABEL][,erode=MM]``, a shape, or ``auto``.
 
 Shapes are ``sphere:X,Y,Z,R``, ``cylinder:X,Y,Z,R,LENGTH[,AX,AY,AZ]`` and ``box:X0,Y0,Z0,X1,Y1,Z1`` in mm LPS;
-places that are found are ``auto:liver`` and ``auto:blood_pool``. A file whose whole name is there is meant,
-whatever its name ends with.
+places that are found are ``auto:`` and a name of `petquant.background.AUTOMATIC`. A file whose whole name is
+there is meant, whatever its name ends with.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from petquant.compare.frames import registered
+from petquant.compare.frames import registered, registered_around_lesions
 from petquant.compare.inputs import ScanInput, Settings
 from petquant.compare.protocol import noise_findings, scan_facts, times_of
 from petquant.compare.same_patient import patient_findings
@@ -131,12 +131,18 @@ def _paired(
             ids = [roi.roi_id for roi in b.read.lesions]
             same = {roi.roi_id: roi.roi_id for roi in a.read.lesions if roi.roi_id in ids}
         registration, said = registered(a, b, has_ids=bool(same) or settings.matches_ids, known=known)
+        local, said_of_lesions = registered_around_lesions(a, b, registration)
     except PetquantError as error:
         return SessionPairs(
             patient=patient, session=session, reader=reader, tracers=tracers, refusals=error.findings
         )
     times = times_of(settings.protocol, a, b)
-    said = (*said, *noise_findings(a, b), *(() if times is None else protocol_findings([times])))
+    said = (
+        *said,
+        *said_of_lesions,
+        *noise_findings(a, b),
+        *(() if times is None else protocol_findings([times])),
+    )
     pairs, of_backgrounds = pairs_of(
         a.read,
         b.read,
@@ -145,6 +151,7 @@ def _paired(
         registration=registration,
         same=same,
         call=settings.call,
+        local=local,
     )
     is_strict = a.asked.choices.is_strict or b.asked.choices.is_strict
     against = refusals_of(of_backgrounds, is_strict=is_strict)
@@ -159,6 +166,7 @@ def _paired(
         tracers=tracers,
         pairs=pairs,
         registration=registration,
+        local=local,
         technical=(a.read.technical, b.read.technical),
         times=times,
         findings=(*findings, *said, *of_backgrounds, *(() if registration is None else _missing(pairs))),

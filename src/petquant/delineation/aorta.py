@@ -16,6 +16,7 @@ from petquant.delineation.body import STEP_MM, Body
 from petquant.delineation.lattice import inner_mm, lattice, sampled, smoothed
 from petquant.delineation.liver import not_found
 from petquant.delineation.shapes import Cylinder
+from petquant.delineation.spine import BONE_HU, spine_of
 from petquant.errors import PetquantError, Refused
 from petquant.grid import Grid
 from petquant.volume import Volume
@@ -33,9 +34,8 @@ FINE_MM: Final = 2.5
 SMOOTHED_MM: Final = 6.0
 # The arch lies at seven tenths of the height of the lungs and above, the diaphragm at two tenths and below.
 CHEST: Final = (0.2, 0.6)
-BONE_HU: Final = 130.0
 LUNG_HU: Final = -300.0
-SPINE_MM: Final = 35.0  # half the width of a vertebra with its processes
+BEHIND: Final = 0.5  # of the depth of the chest: the front half holds the sternum
 WINDOW_X_MM: Final = (-5.0, 50.0)  # from the middle of the spine to the left
 WINDOW_Y_MM: Final = (-45.0, 25.0)  # from the front of the spine, to the front and to the back
 WALL_MM: Final = 8.0  # from the axis to lung and bone: the thoracic aorta is 20 to 30 mm across
@@ -171,7 +171,7 @@ def _chest(body: Body, pet: Volume, ct: Volume | None) -> _Chest:
     is_left = columns > midline.x_mm
     if not (body.is_lung[k] & is_left).any() or not (body.is_lung[k] & ~is_left).any():
         raise _not_found("the CT does not show both lungs")
-    x_mm, front_mm = _spine(body, k, np.abs(columns - midline.x_mm) <= SPINE_MM)
+    x_mm, front_mm = spine_of(body, k, behind=BEHIND, of="blood_pool")
     corner = np.array(
         [x_mm + WINDOW_X_MM[0] - RING_MM[1], front_mm + WINDOW_Y_MM[0] - RING_MM[1], body.z_mm(low)]
     )
@@ -186,22 +186,6 @@ def _chest(body: Body, pet: Volume, ct: Volume | None) -> _Chest:
     return _Chest(
         grid=grid, pet=smoothed(sampled(pet, grid, outside=0.0), grid, SMOOTHED_MM), soft_mm=soft_mm
     )
-
-
-def _spine(body: Body, k: slice, is_middle: Bool) -> tuple[float, float]:
-    """Return the middle of the vertebrae (x) and their front (y), in mm."""
-    hu = body.hu
-    if hu is None:
-        raise TypeError("a body without a CT has no spine")  # the caller asked first
-    rows = body.is_inside[k].any(axis=(0, 2))
-    j = np.flatnonzero(rows)
-    bone = (hu[k] > BONE_HU) & is_middle
-    bone[:, : int((j[0] + j[-1]) / 2)] = False  # the front half holds the sternum
-    if bone.any(axis=(1, 2)).mean() < 0.5:
-        raise _not_found("the CT shows no spine")
-    _, at_j, at_i = np.nonzero(bone)
-    y_mm = body.grid.affine[1, 3] + STEP_MM * float(np.percentile(at_j, 5))
-    return body.x_mm(float(np.median(at_i))), y_mm
 
 
 def _tube(chest: _Chest) -> Int:

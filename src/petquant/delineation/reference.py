@@ -1,6 +1,7 @@
 """A reference region is found without trained weights, from PET and CT, or refused with the reason.
 
-Found are a sphere of 3 cm in the right lobe of the liver and a cylinder in the descending aorta (reads.md
+Found are a sphere of 3 cm in the right lobe of the liver, a cylinder in the descending aorta, spheres in the
+body of a lumbar vertebra and in the muscles of the back, and one in the brain opposite of a lesion (reads.md
 section 2). The same voxels give the same place; nothing is drawn by chance.
 """
 
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 
 from petquant.delineation.aorta import aorta_in
 from petquant.delineation.body import Body, body_of
+from petquant.delineation.contralateral import head_of, opposite_of
 from petquant.delineation.liver import liver_in, not_found, places_in
+from petquant.delineation.loins import Place, marrow_in, muscle_in
 from petquant.delineation.shapes import Cylinder, Sphere, drawn
 from petquant.grid import Grid
 from petquant.roi import Roi, RoiSet
@@ -28,6 +31,11 @@ Float = NDArray[np.float64]
 LIVER_RADIUS_MM: Final = 15.0  # 3 cm across: EANM, PERCIST
 # to the edge of the liver and to lesions: breathing, and the tail of a PSF of 6 to 8 mm
 MARGIN_MM: Final = 10.0
+MARROW_RADIUS_MM: Final = 7.5  # 5 mm inside of a vertebral body 25 mm high (reads.md section 2: eroded 5 mm)
+MUSCLE_RADIUS_MM: Final = 10.0
+TO_BONE_EDGE_MM: Final = 5.0
+TO_MUSCLE_EDGE_MM: Final = 5.0
+BRAIN_RADIUS_MM: Final = 10.0  # 4.2 mL, of 2 to 5 mL
 MOST_COV: Final = 0.25  # of single voxels, noise included
 EVEN: Final = 0.15  # largest departure of the smoothed values in a region from their median
 
@@ -90,11 +98,12 @@ def place(name: str, pet: Volume, *, ct: Volume | None = None, avoid: RoiSet | N
     body = body_of(pet, ct)
     if body is None or not body.median > 0:
         raise not_found("the PET shows no body", of=name)
-    return AUTOMATIC[name](body, pet, ct, _positions_mm(avoid))
+    return AUTOMATIC[name](body, pet, ct, avoid)
 
 
-def _liver(body: Body, pet: Volume, _: Volume | None, lesions_mm: Float) -> Placement:
+def _liver(body: Body, pet: Volume, _: Volume | None, avoid: RoiSet | None) -> Placement:
     """Return the sphere at the deepest place of the right lobe where uptake is even."""
+    lesions_mm = _positions_mm(avoid)
     liver = liver_in(body)
     why_not = "no place in the right lobe lies deep enough for a sphere of 3 cm"
     for centre_mm, edge_mm in places_in(body, liver, radius_mm=LIVER_RADIUS_MM, margin_mm=MARGIN_MM):
@@ -110,9 +119,9 @@ def _liver(body: Body, pet: Volume, _: Volume | None, lesions_mm: Float) -> Plac
     raise not_found(why_not, expected=f"CoV at most {MOST_COV:g}, smoothed values within {EVEN:.0%}")
 
 
-def _blood_pool(body: Body, pet: Volume, ct: Volume | None, lesions_mm: Float) -> Placement:
+def _blood_pool(body: Body, pet: Volume, ct: Volume | None, avoid: RoiSet | None) -> Placement:
     """Return the cylinder in the descending aorta."""
-    aorta = aorta_in(body, pet, ct, lesions_mm=lesions_mm, margin_mm=MARGIN_MM)
+    aorta = aorta_in(body, pet, ct, lesions_mm=_positions_mm(avoid), margin_mm=MARGIN_MM)
     made = _placement(
         aorta.shape, body, pet, edge_mm=aorta.edge_mm, organ_ml=None, contrast=aorta.contrast, why=aorta.why
     )
@@ -125,9 +134,58 @@ def _blood_pool(body: Body, pet: Volume, ct: Volume | None, lesions_mm: Float) -
     return made
 
 
-AUTOMATIC: Final[dict[str, Callable[[Body, Volume, Volume | None, Float], Placement]]] = {
+def _marrow(body: Body, pet: Volume, ct: Volume | None, avoid: RoiSet | None) -> Placement:
+    """Return the sphere in the body of a lumbar vertebra."""
+    fits = _fits("marrow", MARROW_RADIUS_MM, body, pet, _positions_mm(avoid))
+    place = marrow_in(body, ct, radius_mm=MARROW_RADIUS_MM, margin_mm=TO_BONE_EDGE_MM, fits=fits)
+    return _at_place("marrow", MARROW_RADIUS_MM, place, body, pet)
+
+
+def _muscle(body: Body, pet: Volume, ct: Volume | None, avoid: RoiSet | None) -> Placement:
+    """Return the sphere in the muscles of the back."""
+    fits = _fits("muscle", MUSCLE_RADIUS_MM, body, pet, _positions_mm(avoid))
+    place = muscle_in(body, ct, radius_mm=MUSCLE_RADIUS_MM, margin_mm=TO_MUSCLE_EDGE_MM, fits=fits)
+    return _at_place("muscle", MUSCLE_RADIUS_MM, place, body, pet)
+
+
+def _contralateral(body: Body, pet: Volume, ct: Volume | None, avoid: RoiSet | None) -> Placement:
+    """Return the sphere opposite of a lesion; grey beside white matter is uneven, so that CoV is no bar."""
+    rois = () if avoid is None else avoid.rois
+    largest = sorted(rois, key=lambda roi: -len(roi.voxels))  # of equal ones the first
+    lesions_mm = [pet.grid.position_mm(pet.grid.index_of(roi.voxels)) for roi in largest if len(roi.voxels)]
+    head = head_of(pet, ct)
+    place = opposite_of(lesions_mm, head, radius_mm=BRAIN_RADIUS_MM, margin_mm=MARGIN_MM)
+    return _at_place("contralateral", BRAIN_RADIUS_MM, place, body, pet, organ_ml=head.cavity_ml)
+
+
+def _fits(name: str, radius_mm: float, body: Body, pet: Volume, lesions_mm: Float) -> Callable[[Place], str]:
+    """Return what says why a sphere cannot be taken: a lesion nearby, or uptake that is uneven."""
+
+    def why_not(place: Place) -> str:
+        if _nearest_mm(place.centre_mm, lesions_mm) < radius_mm + MARGIN_MM:
+            return "a lesion lies too near"
+        uneven = _uneven(body, place.centre_mm, radius_mm)
+        if not uneven <= EVEN:
+            return "uptake is uneven"
+        cov = _at_place(name, radius_mm, place, body, pet).cov
+        return "" if cov <= MOST_COV else "uptake is uneven"
+
+    return why_not
+
+
+def _at_place(
+    name: str, radius_mm: float, place: Place, body: Body, pet: Volume, *, organ_ml: float | None = None
+) -> Placement:
+    shape = Sphere(name=name, centre_mm=place.centre_mm, radius_mm=radius_mm)
+    return _placement(shape, body, pet, edge_mm=place.edge_mm, organ_ml=organ_ml, why=place.why)
+
+
+AUTOMATIC: Final[dict[str, Callable[[Body, Volume, Volume | None, RoiSet | None], Placement]]] = {
     "liver": _liver,
     "blood_pool": _blood_pool,
+    "marrow": _marrow,
+    "muscle": _muscle,
+    "contralateral": _contralateral,
 }
 
 

@@ -23,6 +23,7 @@ from petquant.export.record import NOTICE, codes_of
 from petquant.export.withheld import Withheld
 from petquant.reads.agreement import Agreement
 from petquant.reads.concordance import Concordance
+from petquant.reads.local_registration import LocalRegistration
 from petquant.reads.pair import LesionRead
 from petquant.reads.paired import Estimand
 from petquant.reads.positivity import RuleAgreement
@@ -240,6 +241,9 @@ def _session(one: SessionPairs) -> dict[str, Any]:
             "matrix_a_to_b": found.matrix.tolist(),
             "inverse_consistency_mm": found.inverse_consistency_mm,
             "body_dice": found.body_dice,
+            "around_lesions": [
+                _local(letter + roi_id, around) for (letter, roi_id), around in one.local.items()
+            ],
         },
         "uptake_times": None if one.times is None else _check(one.times),
         "codes": [
@@ -248,6 +252,22 @@ def _session(one: SessionPairs) -> dict[str, Any]:
             for code in codes_of((replace(finding, path=""),), Withheld(root=finding.path))
         ],
         "is_refused": bool(one.refusals),
+    }
+
+
+def _local(lesion: str, one: LocalRegistration) -> dict[str, Any]:
+    return {
+        "lesion": lesion,
+        "is_refined": one.is_accepted,
+        "why_not": one.kept or None,
+        "centre_mm_lps": list(one.centre_mm),
+        "shift_mm": one.shift_mm,
+        "turn_deg": one.turn_deg,
+        "correlation_global": None if one.correlation is None else one.correlation[0],
+        "correlation_local": None if one.correlation is None else one.correlation[1],
+        "inverse_consistency_mm": one.inverse_consistency_mm,
+        "structure_hu_per_mm": one.structure_hu_per_mm,
+        "matrix_a_to_b": one.registration.matrix.tolist() if one.is_accepted else None,
     }
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from petquant.comparison import Comparison
 from petquant.reads.carried import MOST_OUTSIDE
+from petquant.reads.local_registration import ACCEPTED, METHOD
 from petquant.reads.matching import NEAR_MM
 from petquant.reads.paired import FEWEST
 from petquant.reads.registration import LEAST_DICE, MOST_INCONSISTENT_MM
@@ -131,6 +132,14 @@ def _matching(comparison: Comparison) -> list[str]:
                 f"above {MOST_INCONSISTENT_MM:g} mm or below {LEAST_DICE:g}. Both are proxies of the error."
             )
         lines.append(words)
+    around = [one for session in comparison.sessions for one in session.local.values()]
+    if around:
+        refined = [one.shift_mm or 0.0 for one in around if one.is_accepted]
+        by = f", by {min(refined):.1f} to {max(refined):.1f} mm" if refined else ""
+        lines.append(
+            f"Around each lesion the registration was refined: {METHOD}; {ACCEPTED}. Refined were "
+            f"{len(refined)} of {len(around)} lesions{by}."
+        )
     return lines
 
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 
 from petquant.errors import Finding
 from petquant.measurement import Measurement, Number
 from petquant.reads.carried import Carried, carried, overlaps
+from petquant.reads.local_registration import LocalRegistration
 from petquant.reads.matching import Located, Match, match
 from petquant.reads.pair import LesionPair, LesionRead
 from petquant.reads.positivity import VISUAL, Call, read_by
@@ -28,6 +31,7 @@ __all__ = ["Caller", "own_reads", "pairs_of", "same_by_reader", "seen_negative"]
 Caller = Callable[[Mapping[str, Number], bool, bool | None], Call]
 NEGATIVE = 0  # of VISUAL
 NOT_READ = "no region on either scan, and the reader said nothing of this one"
+NOWHERE: Final[Mapping[tuple[str, str], LocalRegistration]] = MappingProxyType({})
 NO_REGISTRATION = "the scans lie in two frames of reference that were not registered"
 
 
@@ -56,6 +60,7 @@ def pairs_of(
     registration: Registration | None,
     same: Mapping[str, str],
     call: Caller,
+    local: Mapping[tuple[str, str], LocalRegistration] = NOWHERE,
 ) -> tuple[tuple[LesionPair, ...], tuple[Finding, ...]]:
     """Return the lesions of two scans of a patient, and what is to be said of their backgrounds.
 
@@ -73,10 +78,17 @@ def pairs_of(
         Ids of a to ids of b that are known to be one lesion.
     call
         The rule of positivity; a reader's call overrides it.
+    local
+        By ``a`` or ``b`` and the id of a lesion the motion of its neighbourhood, which carries that lesion
+        in place of `registration`.
     """
-    found = _matches(a, b, registration, same)
-    in_b = _carried(a, b, [m.a for m in found if m.b is None], registration, is_forward=True)
-    in_a = _carried(b, a, [m.b for m in found if m.a is None], registration, is_forward=False)
+    of_a, of_b = (
+        {} if registration is None else _motions(letter, scan, registration, local)
+        for letter, scan in (("a", a), ("b", b))
+    )
+    found = _matches(a, b, registration, same, of_b)
+    in_b = _carried(a, b, [m.a for m in found if m.b is None], of_a, is_forward=True)
+    in_a = _carried(b, a, [m.b for m in found if m.a is None], of_b, is_forward=False)
     (side_a, said_a), (side_b, said_b) = _side(a, b, in_a, call), _side(b, a, in_b, call)
     pairs = (
         *(_pair(one, (side_a, side_b), patient, session) for one in found),
@@ -127,8 +139,23 @@ def _undrawn(lesion_id: str, scans: tuple[ReadScan, ReadScan], patient: str, ses
     )
 
 
+def _motions(
+    letter: str,
+    scan: ReadScan,
+    registration: Registration,
+    local: Mapping[tuple[str, str], LocalRegistration],
+) -> dict[str, Registration]:
+    """Return the motion that carries each lesion of a scan, by id."""
+    found = ((roi.roi_id, local.get((letter, roi.roi_id))) for roi in scan.lesions)
+    return {roi_id: registration if one is None else one.registration for roi_id, one in found}
+
+
 def _matches(
-    a: ReadScan, b: ReadScan, registration: Registration | None, same: Mapping[str, str]
+    a: ReadScan,
+    b: ReadScan,
+    registration: Registration | None,
+    same: Mapping[str, str],
+    of_b: Mapping[str, Registration],
 ) -> tuple[Match, ...]:
     if registration is None:
         taken = set(same.values())
@@ -137,10 +164,13 @@ def _matches(
             *(Match(a=roi.roi_id, b=None) for roi in a.lesions if roi.roi_id not in same),
             *(Match(a=None, b=roi.roi_id) for roi in b.lesions if roi.roi_id not in taken),
         )
+    dice: dict[tuple[str, str], float] = {}
+    for roi in b.lesions:
+        dice |= overlaps(a.lesions, [roi], grid=a.grid, from_grid=of_b[roi.roi_id].into_fixed(b.grid))
     return match(
         [_located(a, roi, centroid_mm(roi, a.grid)) for roi in a.lesions],
-        [_located(b, roi, registration.to_fixed(centroid_mm(roi, b.grid))) for roi in b.lesions],
-        dice=overlaps(a.lesions, b.lesions, grid=a.grid, from_grid=registration.into_fixed(b.grid)),
+        [_located(b, roi, of_b[roi.roi_id].to_fixed(centroid_mm(roi, b.grid))) for roi in b.lesions],
+        dice=dice,
         registration_error_mm=registration.inverse_consistency_mm,
         same=same,
     )
@@ -190,26 +220,27 @@ def _carried(
     of: ReadScan,
     on: ReadScan,
     ids: list[str | None],
-    registration: Registration | None,
+    motions: Mapping[str, Registration],
     *,
     is_forward: bool,
 ) -> dict[str, Carried]:
     """Return the regions of lesions of one scan on the other, or why some have none, by id."""
-    if registration is None:
+    if not motions:
         return {roi_id: Carried(roi=None, missing=NO_REGISTRATION) for roi_id in ids if roi_id is not None}
-    grid = registration.into_moving(of.grid) if is_forward else registration.into_fixed(of.grid)
-    wanted = {roi.roi_id: roi for roi in of.lesions if roi.roi_id in set(ids)}
-    return {
-        roi_id: carried(
+    placed = {}
+    for roi in of.lesions:
+        if roi.roi_id not in set(ids):
+            continue
+        motion = motions[roi.roi_id]
+        placed[roi.roi_id] = carried(
             roi,
-            from_grid=grid,
+            from_grid=motion.into_moving(of.grid) if is_forward else motion.into_fixed(of.grid),
             onto=on.grid,
-            error_mm=registration.inverse_consistency_mm,
+            error_mm=motion.inverse_consistency_mm,
             apart=on.lesions,
             excluded=on.excluded,
         )
-        for roi_id, roi in wanted.items()
-    }
+    return placed
 
 
 def _side(
