@@ -63,6 +63,8 @@ class MeasuredStudy:
         was refused.
     lesions
         On the grid of the volume, in the order of the measurements.
+    backgrounds
+        On the grid of the volume, in the order of the references.
     flags
         Of the scan: every measurement carries them.
     """
@@ -70,6 +72,7 @@ class MeasuredStudy:
     quantification: Quantification
     volume: Volume
     lesions: tuple[Roi, ...]
+    backgrounds: tuple[Roi, ...]
     flags: tuple[str, ...]
 
 
@@ -204,7 +207,11 @@ def measure_study(
         findings=(*findings, *of_regions, *_overlap(summary)),
     )
     return MeasuredStudy(
-        quantification=quantification, volume=first, lesions=tuple(lesions), flags=flags_of(findings)
+        quantification=quantification,
+        volume=first,
+        lesions=tuple(lesions),
+        backgrounds=tuple(references_),
+        flags=flags_of(findings),
     )
 
 
