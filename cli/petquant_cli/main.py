@@ -14,7 +14,20 @@ from typing import Annotated
 
 import typer
 
-from petquant_cli import check, compare, convert, demo, info, lock, nema, phantom, segment, suv, validate, view
+from petquant_cli import (
+    check,
+    compare,
+    convert,
+    demo,
+    info,
+    lock,
+    nema,
+    phantom,
+    segment,
+    suv,
+    validate,
+    view,
+)
 from petquant_cli.command import PlainCommand, PlainGroup
 from petquant_cli.messages import MESSAGES
 

@@ -31,9 +31,7 @@ def run(
         list[Path] | None,
         typer.Option(help="Lesions, in any form that petquant suv reads; repeatable. None shows the scan."),
     ] = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="Names of the labels, as for petquant suv.")
-    ] = None,
+    labels: Annotated[Path | None, typer.Option(help="Names of the labels, as for petquant suv.")] = None,
     background: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=...", help="Reference region, as for petquant suv; repeatable."),

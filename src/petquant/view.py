@@ -12,7 +12,7 @@ from petquant.errors import PetquantError
 from petquant.export.record import Privacy, record_of
 from petquant.export.viewer import Scene
 from petquant.export.withheld import Withheld
-from petquant.flags import CODES, Severity
+from petquant.flags import Severity
 from petquant.manifest import verify
 from petquant.quantification import Quantification
 from petquant.quantify import measure_study
@@ -75,7 +75,7 @@ def view(
         backgrounds=measured.backgrounds,
         references=tuple(record["references"]),
         facts=_facts(record, suv_type, measured.volume, privacy),
-        caveats=_caveats(quantification),
+        caveats=_caveats(record),
     )
 
 
@@ -109,8 +109,12 @@ def _facts(record: Mapping[str, Any], suv_type: str, pet: Volume, privacy: Priva
     return {label: words for label, words in facts.items() if words}
 
 
-def _caveats(quantification: Quantification) -> tuple[tuple[str, str], ...]:
-    """Return the flags of the study with their words, each once, without what is withheld."""
-    withheld = Withheld.of(quantification.study.source)
-    flags = [one for one in quantification.findings if CODES[one.code].severity is Severity.FLAG]
-    return tuple(dict.fromkeys((one.code, withheld.from_words(one.sentence(), one.path)) for one in flags))
+def _caveats(record: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return the flags of the study with their words, each once."""
+    return tuple(
+        dict.fromkeys(
+            (one["code"], one["found"] + (f"; expected {one['expected']}" if one["expected"] else ""))
+            for one in record["conversion"]["codes"]
+            if one["severity"] == str(Severity.FLAG)
+        )
+    )

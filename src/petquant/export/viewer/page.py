@@ -12,7 +12,7 @@ import gzip
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,36 +22,22 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from petquant.export.viewer.outlines import centre_of, index_at, runs_of
+from petquant.export.viewer.notes import notes_of
+from petquant.export.viewer.outlines import runs_of
 from petquant.export.viewer.picture import (
     NO_CT,
-    Picture,
     auto_window,
     picture_of,
     resampled_ct,
     stored_numbers,
 )
 from petquant.export.viewer.scene import Scene
-from petquant.roi import Roi
+from petquant.export.viewer.table import columns_of, number_words, rows_of, unit_words
 from petquant.version import __version__
 
 __all__ = ["ServedPage", "page_bytes", "served_page"]
 
 HERE: Final = Path(__file__).parent
-SUV_COLUMNS: Final = {
-    "suv_max": "SUVmax",
-    "suv_mean": "SUVmean",
-    "suv_peak": "SUVpeak",
-    "mtv_ml": "MTV mL",
-    "tlg_g": "TLG g",
-}
-NATIVE_COLUMNS: Final = {
-    "activity_max_bqml": "max Bq/mL",
-    "activity_mean_bqml": "mean Bq/mL",
-    "activity_peak_bqml": "peak Bq/mL",
-    "mtv_ml": "MTV mL",
-}
-OF_REFERENCES: Final = {"suv_max": "max", "suv_mean": "mean", "mtv_ml": "volume_ml"}
 GZIP_LEVEL: Final = 6
 
 
@@ -130,9 +116,9 @@ def _page(scene: Scene, *, is_inline: bool) -> ServedPage:
         )
         for name, array in arrays.items()
     ]
-    rows = _rows(scene)
+    rows = rows_of(scene)
     facts = {
-        "unit": _unit_words(scene),
+        "unit": unit_words(scene),
         "is_suv": scene.is_suv,
         "pet": {
             "dtype": stored.dtype.name,
@@ -153,7 +139,7 @@ def _page(scene: Scene, *, is_inline: bool) -> ServedPage:
         },
         "ct": None if ct is None else {"split": ct[1], "outside": NO_CT},
         "regions": [
-            {"name": row["name"], "n_runs": count, "place": row["place"]}
+            {"name": f"{row['number']} {row['name']}".strip(), "n_runs": count, "place": row["place"]}
             for row, count in zip(rows, counts, strict=True)
         ],
         "auto_upper": auto_window(scene.pet),
@@ -161,7 +147,7 @@ def _page(scene: Scene, *, is_inline: bool) -> ServedPage:
     policy, scripts = _policy(is_inline=is_inline)
     html = _template().render(
         scene=scene,
-        columns=_columns(scene),
+        columns=columns_of(scene),
         rows=rows,
         facts=_as_script(facts),
         blocks=blocks,
@@ -169,7 +155,7 @@ def _page(scene: Scene, *, is_inline: bool) -> ServedPage:
         niivue=Markup(scripts["niivue"]),  # noqa: S704 - vendored, and held to its hash by the policy
         script=Markup(scripts["viewer"]),  # noqa: S704 - our own file
         style=Markup(scripts["style"]),  # noqa: S704 - the same
-        notes=_notes(scene, picture, ct),
+        notes=notes_of(scene, picture, None if ct is None else ct[1]),
         vendored=vendored(),
         licence=(HERE / "niivue/LICENSE").read_text(encoding="utf-8"),
         bundled=(HERE / "niivue/LICENSE.bundled").read_text(encoding="utf-8"),
@@ -195,7 +181,7 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = _number_words
+    environment.filters["number"] = number_words
     return environment.get_template("viewer.html.j2")
 
 
@@ -231,96 +217,3 @@ def _as_script(facts: Mapping[str, Any]) -> Markup:
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)  # noqa: S704 - ASCII without < > &
-
-
-def _unit_words(scene: Scene) -> str:
-    return scene.pet.unit.value.replace("cm2", "cm²")
-
-
-def _columns(scene: Scene) -> dict[str, str]:
-    """Return column to heading."""
-    if scene.suv_type == "none":
-        columns = dict(NATIVE_COLUMNS)
-    elif scene.suv_type == "native":
-        unit = _unit_words(scene)
-        columns = {"suv_max": f"max {unit}", "suv_mean": f"mean {unit}", "suv_peak": f"peak {unit}",
-                   "mtv_ml": "MTV mL"}  # fmt: skip
-    else:
-        columns = dict(SUV_COLUMNS)
-    return columns | {f"tbr_max_{one['name']}": f"TBRmax {one['name']}" for one in scene.references}
-
-
-def _rows(scene: Scene) -> list[dict[str, Any]]:
-    """Return one row a region: its name, its cells, and the voxel that a click goes to."""
-    of_scan = {code for code, _ in scene.caveats}
-    columns = _columns(scene)
-    rows = []
-    for roi, row in zip(scene.lesions, scene.rows, strict=True):
-        rows.append(
-            {
-                "name": str(row["roi_name"]),
-                "number": str(row["roi_id"]),
-                "kind": "lesion",
-                "cells": [row.get(column) for column in columns],
-                "flags": [flag for flag in row["flags"] if flag not in of_scan],
-                "place": _place_of(scene, roi, row),
-            }
-        )
-    for roi, reference in zip(scene.backgrounds, scene.references, strict=True):
-        rows.append(
-            {
-                "name": str(reference["name"]),
-                "number": "",
-                "kind": "background",
-                "cells": [reference.get(OF_REFERENCES.get(column, "")) for column in columns],
-                "flags": list(reference["flags"]),
-                "place": centre_of(roi, scene.pet.grid),
-            }
-        )
-    return rows
-
-
-def _place_of(scene: Scene, roi: Roi, row: Mapping[str, Any]) -> list[int] | None:
-    """Return the voxel of the maximum of a lesion."""
-    at = [row.get(f"max_{axis}_mm") for axis in "xyz"]
-    if any(mm is None for mm in at):
-        return centre_of(roi, scene.pet.grid)
-    return index_at(scene.pet.grid, [float(mm) for mm in at if mm is not None])
-
-
-def _number_words(value: Any) -> str:
-    """Return a number in four digits, a dash for None."""
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:#.4g}".rstrip(".") if 1e-3 <= abs(value) < 1000 else f"{value:.1f}"
-    return str(value)
-
-
-def _notes(scene: Scene, picture: Picture, ct: tuple[NDArray[np.int16], int] | None) -> Sequence[str]:
-    """Return what the picture is not."""
-    notes = []
-    if picture.farthest_mm:
-        steps = np.diff(scene.pet.grid.slice_positions_mm)  # type: ignore[arg-type]  # uneven: there are some
-        notes.append(
-            f"The slices of this scan lie {steps.min():.2f} to {steps.max():.2f} mm apart. The picture has one "
-            f"step: each of its planes shows the nearest slice, at most {picture.farthest_mm:.2f} mm off. "
-            "Positions and values under the cursor are those of the slice itself."
-        )
-    if picture.tilt_degrees > 1:
-        notes.append(
-            f"The planes are those of the PET, tilted by {picture.tilt_degrees:.0f} degrees against the patient."
-        )
-    if ct is not None and scene.ct is not None:
-        spacing = scene.pet.grid.spacing_mm
-        fine = scene.ct.grid.spacing_mm
-        notes.append(
-            f"CT: interpolated from {fine[2]:.2f} × {fine[1]:.2f} × {fine[0]:.2f} mm onto "
-            f"{spacing[2] / ct[1]:.2f} × {spacing[1] / ct[1]:.2f} × {picture.step_mm:.2f} mm; HU are for "
-            "orientation."
-        )
-    elif scene.without_ct:
-        notes.append(f"No CT is shown: {scene.without_ct}")
-    if any(roi.weights is not None for roi in (*scene.lesions, *scene.backgrounds)):
-        notes.append("Outlines show voxels at least half inside; the table counts fractions of voxels.")
-    return notes

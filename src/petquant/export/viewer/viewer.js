@@ -7,7 +7,7 @@
   const at = (id) => document.getElementById(id);
   // Okabe and Ito's colours that can be told apart with any colour vision, on black and on white
   const COLOURS = ["#56b4e9", "#009e73", "#cc79a7", "#e69f00", "#f0e442", "#0072b2", "#d55e00"];
-  const CROSSHAIR_MM = 1;
+  const GAP_PX = 14; // around the middle of the crosshair, so that it hides nothing
   const ARRAYS = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array, uint16: Uint16Array, int32: Int32Array,
     uint32: Uint32Array, float32: Float32Array, float64: Float64Array };
   const MAPS = {
@@ -15,13 +15,13 @@
     pq_inferno: { R: [0, 87, 188, 249, 252], G: [0, 16, 55, 142, 255], B: [4, 110, 84, 9, 164], I: [0, 64, 128, 192, 255] },
     pq_grey: { R: [255, 0], G: [255, 0], B: [255, 0], I: [0, 255] },
   };
-  const CLEAR = 12, FULL = 140; // of 255: in a fusion the CT alone below, the PET at its whole opacity above
+  const FULL = 0.5; // of the window: in a fusion the PET is clear at its lower end, and from here on as the slider says
   const SEEN = ["L", "P", "H"], UNSEEN = ["R", "A", "F"]; // ends of x, y, z in LPS
   const ENDS = [["L", "R"], ["P", "A"], ["F", "H"]]; // of the axes of a picture, where its fraction is 0 and 1
 
   const state = { mode: facts.ct ? "fusion" : "pet", lower: 0, upper: 7, colours: { fusion: "pq_hot", pet: "pq_grey" },
     opacity: 0.7, level: 40, width: 400, chosen: -1, hidden: new Set() };
-  let numbers, hu, regions, nv, petImage, ctImage;
+  let numbers, shown, hu, regions, nv, petImage, ctImage;
 
   async function unpacked(id) {
     const block = at(id);
@@ -167,6 +167,38 @@
     });
   }
 
+  // The PET on the voxels of the CT picture, on straight lines between its own or by the nearest: NiiVue brings an
+  // overlay onto the picture below by the nearest voxel.
+  function split({ values, shape }, isSmooth) {
+    const size = ctLines().map((line) => line.index.length).reverse();
+    const [near, far, part] = [[], [], []];
+    shape.forEach((n, a) => {
+      const at = Float32Array.from({ length: size[a] }, (_, m) => Math.min(Math.max(((m + 0.5) * n) / size[a] - 0.5, 0), n - 1));
+      near[a] = Int32Array.from(at, isSmooth ? Math.floor : Math.round);
+      far[a] = near[a].map((m) => Math.min(m + 1, n - 1));
+      part[a] = isSmooth ? at.map((x, m) => x - near[a][m]) : new Float32Array(size[a]);
+    });
+    const target = new Float32Array(size[0] * size[1] * size[2]), [, ny, nx] = shape;
+    const along_x = (z, y, x) => {
+      const row = (z * ny + y) * nx, f = part[2][x];
+      return f ? values[row + near[2][x]] * (1 - f) + values[row + far[2][x]] * f : values[row + near[2][x]];
+    };
+    const along_y = (z, y, x) => {
+      const f = part[1][y];
+      return f ? along_x(z, near[1][y], x) * (1 - f) + along_x(z, far[1][y], x) * f : along_x(z, near[1][y], x);
+    };
+    let n = 0;
+    for (let z = 0; z < size[0]; z++) {
+      const f = part[0][z];
+      for (let y = 0; y < size[1]; y++) {
+        for (let x = 0; x < size[2]; x++) {
+          target[n++] = f ? along_y(near[0][z], y, x) * (1 - f) + along_y(far[0][z], y, x) * f : along_y(near[0][z], y, x);
+        }
+      }
+    }
+    return { values: target, shape: size };
+  }
+
   // NIfTI-1 whose box begins at 0: PET and CT cover the same box.
   function nifti({ values, shape }, steps) {
     const header = new DataView(new ArrayBuffer(352));
@@ -197,15 +229,6 @@
     return [R, G, B].map((band) => Math.round(band[n - 1] + part * (band[n] - band[n - 1])));
   }
 
-  function ramp(name, isFusion) {
-    const map = { R: [], G: [], B: [], A: [], I: [], min: 0, max: 0 };
-    for (let x = 0; x <= 255; x += 5) {
-      colourAt(name, x).forEach((level, n) => map["RGB"[n]].push(level));
-      map.A.push(isFusion ? Math.round(255 * Math.min(Math.max((x - CLEAR) / (FULL - CLEAR), 0), 1)) : 255);
-      map.I.push(x);
-    }
-    return map;
-  }
 
   function drawBar(name) {
     const canvas = at("bar"), ink = canvas.getContext("2d");
@@ -218,11 +241,15 @@
   function show() {
     const { mode } = state;
     const name = state.colours[mode === "ct" ? "fusion" : mode];
-    const map = mode === "fusion" ? `${name}_over` : name;
-    petImage.colormap = map;
-    petImage.opacity = mode === "fusion" ? state.opacity : mode === "ct" ? 0 : 1;
-    petImage.cal_min = state.lower;
-    petImage.cal_max = state.upper;
+    petImage.colormap = name;
+    petImage.opacity = mode === "ct" ? 0 : 1;
+    // NiiVue lets the opacity grow with (value / cal_min)^2 up to cal_min, on a scale that begins at 0
+    const isFusion = mode === "fusion";
+    petImage.colormapType = isFusion ? 1 : 0;
+    petImage.hdr.scl_inter = isFusion ? -state.lower : 0;
+    petImage.cal_min = isFusion ? FULL * (state.upper - state.lower) : state.lower;
+    petImage.cal_max = isFusion ? state.upper - state.lower : state.upper;
+    nv.overlayAlphaShader = isFusion ? state.opacity : 1;
     if (ctImage) {
       ctImage.cal_min = state.level - state.width / 2;
       ctImage.cal_max = state.level + state.width / 2;
@@ -352,9 +379,23 @@
       if (at("outlines").checked) regions.forEach((region, number) => {
         if (!state.hidden.has(number)) outline(ink, region, [u, v, w], plane, x, y, dpr, number === state.chosen);
       });
+      if (at("crosshair").checked) cross(ink, left, top, width, height, x(nv.scene.crosshairPos[u]), y(nv.scene.crosshairPos[v]), dpr);
       ink.restore();
       letter(ink, Math.min(left, left + width), top, Math.abs(width), height, b[u] > a[u] !== width < 0 ? ENDS[u] : [...ENDS[u]].reverse(), ENDS[v], dpr);
     });
+  }
+
+  function cross(ink, left, top, width, height, x, y, dpr) {
+    const gap = GAP_PX * dpr;
+    ink.strokeStyle = "#d55e00";
+    ink.lineWidth = dpr;
+    ink.beginPath();
+    for (const [x0, y0, x1, y1] of [[Math.min(left, left + width), y, x - gap, y], [x + gap, y, Math.max(left, left + width), y],
+      [x, top, x, y - gap], [x, y + gap, x, top + height]]) {
+      ink.moveTo(x0, y0);
+      ink.lineTo(x1, y1);
+    }
+    ink.stroke();
   }
 
   // Where the patient's sides are, at the four edges of a plane; the head and the front are up.
@@ -456,17 +497,18 @@
       at(id).addEventListener("change", () => setWindow(at("lower").valueAsNumber, at("upper").valueAsNumber));
     }
     at("colours").addEventListener("change", ({ target }) => { state.colours[state.mode] = target.value; show(); });
-    at("opacity")?.addEventListener("input", ({ target }) => { state.opacity = target.valueAsNumber / 100; show(); });
+    at("opacity")?.addEventListener("input", ({ target }) => { state.opacity = target.valueAsNumber / 100; nv.overlayAlphaShader = state.opacity; nv.drawScene(); });
     at("ct-windows")?.addEventListener("click", ({ target: { dataset } }) => {
       if (dataset.level) { state.level = Number(dataset.level); state.width = Number(dataset.width); show(); }
     });
     at("outlines").addEventListener("change", () => { drawOutlines(); drawMip(); });
-    at("smooth").addEventListener("change", ({ target }) => { nv.setInterpolation(!target.checked); drawMip(); });
-    at("crosshair").addEventListener("change", ({ target }) => { nv.setCrosshairWidth(target.checked ? CROSSHAIR_MM : 0); drawMip(); });
-    at("render").addEventListener("change", ({ target }) => {
-      nv.opts.multiplanarShowRender = target.checked ? 1 : 0;
-      nv.drawScene();
+    at("smooth").addEventListener("change", ({ target }) => {
+      nv.setInterpolation(!target.checked);
+      if (facts.ct) petImage.img = split(shown, target.checked).values;
+      show();
     });
+    at("crosshair").addEventListener("change", () => { drawOutlines(); drawMip(); });
+    at("layout").addEventListener("change", ({ target }) => nv.setSliceType(Number(target.value)));
     at("reset").addEventListener("click", () => nv.setPan2Dxyzmm([0, 0, 0, 1]));
     at("mip").addEventListener("click", goByMip);
     at("planes").addEventListener("keydown", stepped, true);
@@ -498,19 +540,15 @@
     const [stored, runs, ct] = await Promise.all(["pet", "regions", ...(facts.ct ? ["ct"] : [])].map(unpacked));
     numbers = new ARRAYS[pet.dtype](stored);
     regions = readRegions(new Int32Array(runs));
-    const shown = turned(pet.shape, along, new Float32Array(along.reduce((n, line) => n * line.index.length, 1)),
+    shown = turned(pet.shape, along, new Float32Array(along.reduce((n, line) => n * line.index.length, 1)),
       (m, k) => pet.slope[k] * numbers[m] + pet.intercept[k]);
     mip = projected(shown);
 
-    nv = new niivue.Niivue({ logLevel: "error", isRadiologicalConvention: true, show3Dcrosshair: true, dragAndDropEnabled: false,
-      multiplanarShowRender: 0, multiplanarForceRender: false, dragMode: 3, crosshairColor: [0.84, 0.37, 0, 1], crosshairWidthUnit: "mm",
-      crosshairWidth: CROSSHAIR_MM, crosshairGap: 12, sagittalNoseLeft: true, isOrientationTextVisible: false, loadingText: "",
+    nv = new niivue.Niivue({ logLevel: "error", isRadiologicalConvention: true, dragAndDropEnabled: false,
+      multiplanarShowRender: 0, multiplanarForceRender: false, dragMode: 3, crosshairWidth: 0, sagittalNoseLeft: true, isOrientationTextVisible: false, loadingText: "",
       viewModeHotKey: "", clipPlaneHotKey: "", cycleClipPlaneHotKey: "", multiplanarPadPixels: 4 });
     await nv.attachToCanvas(at("gl"));
-    for (const name of Object.keys(MAPS)) {
-      nv.addColormap(name, ramp(name, false));
-      nv.addColormap(`${name}_over`, ramp(name, true));
-    }
+    for (const [name, map] of Object.entries(MAPS)) nv.addColormap(name, { ...map, A: map.I.map(() => 255), min: 0, max: 0 });
     const draw = nv.drawScene.bind(nv);
     nv.drawScene = (...given) => { const drawn = draw(...given); drawOutlines(); return drawn; };
     if (!facts.is_suv) state.upper = autoUpper();
@@ -523,7 +561,8 @@
       ctImage = await niivue.NVImage.new(nifti(hu, lines.map((line) => line.step)), "ct.nii", "gray", 1, null, -160, 240);
       nv.addVolume(ctImage);
     }
-    petImage = await niivue.NVImage.new(nifti(shown, along.map((line) => line.step)), "pet.nii", "gray", 1, null, state.lower, state.upper);
+    const lines = facts.ct ? ctLines() : along, drawn = facts.ct ? split(shown, true) : shown;
+    petImage = await niivue.NVImage.new(nifti(drawn, lines.map((line) => line.step)), "pet.nii", "gray", 1, null, state.lower, state.upper);
     nv.addVolume(petImage);
     nv.onLocationChange = moved;
     at("wait").hidden = true;
