@@ -20,8 +20,8 @@ def notes_of(scene: Scene, picture: Picture, split: int | None) -> Sequence[str]
         steps = np.diff(positions_mm)
         notes.append(
             f"The slices of this scan lie {steps.min():.2f} to {steps.max():.2f} mm apart. The picture has "
-            f"one step: each of its planes shows the nearest slice, at most {picture.farthest_mm:.2f} mm off. "
-            "Positions and values under the cursor are those of the slice itself."
+            f"one step: each of its planes shows the nearest slice, at most {picture.farthest_mm:.2f} mm "
+            "off. Positions and values under the cursor are those of the slice itself."
         )
     if picture.tilt_degrees > 1:
         notes.append(
