@@ -77,8 +77,7 @@ def run(
         privacy=Privacy(with_identifiers=with_identifiers),
         has_ct=not no_ct,
     )
-    for code, words in scene.caveats:
-        MESSAGES.say(f"note: {code}: {words}")
+    MESSAGES.caveats(scene.findings)
     if scene.without_ct:
         MESSAGES.say(f"no CT is shown: {scene.without_ct}")
     if out is None:

@@ -76,6 +76,7 @@ def view(
         references=tuple(record["references"]),
         facts=_facts(record, suv_type, measured.volume, privacy),
         caveats=_caveats(record),
+        findings=quantification.findings,
     )
 
 

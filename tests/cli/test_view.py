@@ -22,7 +22,7 @@ def test_view_writes_one_file_and_says_what_it_holds(petquant, tiny, tmp_path):
     assert re.search(r"wrote .*view\.html, \d\.\d MB; it holds the voxels of the patient", result.err)
     html = out.read_text(encoding="utf-8")
     assert html.startswith("<!DOCTYPE html>")
-    assert ">hot</button>" in html
+    assert "hot</button>" in html
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=[\"'](?!data:)", html.partition("<script")[0])
 
 

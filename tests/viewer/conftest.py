@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from petquant_phantoms import Definition, Study, suv_field, write_study
+from petquant_phantoms import Definition, Study, catalogue, region_mask, suv_field, write_study
+from PIL import Image
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
@@ -41,8 +42,6 @@ class Watched:
 
     def pixels(self) -> np.ndarray:
         """The planes as drawn, (height, width, 3)."""
-        from PIL import Image
-
         shot = self.page.locator("#planes").screenshot()
         return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), np.float64)
 
@@ -111,13 +110,11 @@ class Truth:
         return float(field[nearest]), float(off.min())
 
     def tolerance(self) -> float:
-        """Half a stored unit of the coarsest slice, and rounding (what the phantom states for its regions)."""
+        """Half a stored unit of the coarsest slice, and rounding, as the phantom states it."""
         return max(entry["expected"]["suv_max"]["abs_tol"] for entry in self.study.truth["regions"])
 
     def hottest_mm(self, name: str) -> np.ndarray:
         """Where the closed form is largest in a region."""
-        from petquant_phantoms import region_mask
-
         definition = self.definition
         (region,) = [one for one in definition.body.regions if one.name == name]
         field = suv_field(definition.body, definition.grid, fwhm_mm=definition.fwhm_mm)
@@ -130,8 +127,6 @@ def truth_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Truth]:
     """Write a phantom of the catalogue."""
 
     def write(name: str, **how: Any) -> Truth:
-        from petquant_phantoms import catalogue
-
         definition = catalogue.load(name)
         folder: Path = tmp_path_factory.mktemp(name)
         return Truth(definition, write_study(definition, folder, **how))

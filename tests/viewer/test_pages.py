@@ -258,7 +258,7 @@ def test_a_real_tumour_lies_where_its_reference_says(opened, tmp_path):
     with (DATA / "reference_dev.csv").open(encoding="utf-8", newline="") as file:
         (row,) = [one for one in csv.DictReader(file) if one["id"] == "STS_001"]
     path = tmp_path / "view.html"
-    path.write_bytes(page_bytes(view(folder, [folder / "PET" / "mask"])))
+    path.write_bytes(page_bytes(view(folder, [folder / "PET" / "mask"], has_ct=False)))
     with opened(path.as_uri(), width=500, height=400) as watched:
         assert watched.readout()["value"] == pytest.approx(float(row["rt_max"]), rel=1e-5)
         assert watched.requests == [path.as_uri()]

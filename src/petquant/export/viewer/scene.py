@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from petquant.errors import Finding
 from petquant.roi import Roi
 from petquant.volume import Volume
 
@@ -37,7 +38,9 @@ class Scene:
     facts
         What stands above the picture: label to words.
     caveats
-        Code to words.
+        Code and words of every flag of the study, without what is withheld.
+    findings
+        The same as they were found, for a terminal; they are not on the page.
     """
 
     pet: Volume
@@ -50,6 +53,7 @@ class Scene:
     references: tuple[Mapping[str, Any], ...] = ()
     facts: Mapping[str, str]
     caveats: tuple[tuple[str, str], ...] = ()
+    findings: tuple[Finding, ...] = ()
 
     @property
     def is_suv(self) -> bool:
