@@ -104,5 +104,6 @@ def _serve(scene: Scene, *, opens: bool) -> None:
         if opens:
             import webbrowser
 
-            webbrowser.open(server.url)
+            if not webbrowser.open(server.url):
+                MESSAGES.say("no browser could be opened here; open the address in one")
         server.serve_forever()

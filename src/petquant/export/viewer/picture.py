@@ -24,7 +24,7 @@ Int = NDArray[np.int64]
 
 NO_CT: Final = -32768  # where the CT has no voxel
 LOWEST_HU: Final = -1024  # padding of CT images lies below
-CT_VOXELS: Final = 32_000_000  # what a browser holds as a texture without trouble
+CT_VOXELS: Final = 48_000_000  # what a browser holds as a texture without trouble
 FINE_ENOUGH: Final = 1.05  # of the spacing of the CT
 _RAS: Final = np.diag([-1.0, -1.0, 1.0])
 _PERCENT: Final = 99.9
