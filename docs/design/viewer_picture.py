@@ -20,7 +20,6 @@ from petquant.export.viewer import page_bytes
 from petquant.view import view
 
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
-COLOURS = 128  # of the palette: a picture of a web page needs no more
 
 
 def main(out: Path) -> None:
@@ -36,14 +35,14 @@ def main(out: Path) -> None:
         page_path = Path(folder) / "view.html"
         page_path.write_bytes(page_bytes(scene))
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        page = browser.new_page(viewport={"width": 1440, "height": 860})
+        page = browser.new_page(viewport={"width": 1600, "height": 900})
         page.goto(page_path.as_uri())
         page.wait_for_selector("html[data-ready=yes]", state="attached", timeout=120_000)
         page.click("text=liver metastasis")
         page.wait_for_timeout(1000)
         picture = Image.open(io.BytesIO(page.screenshot()))
         browser.close()
-    picture.convert("RGB").quantize(COLOURS).save(out, optimize=True)
+    picture.convert("RGB").save(out, optimize=True)
     print(out, out.stat().st_size)
 
 

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import pytest
 
 
-def test_view_writes_one_file_and_says_what_it_holds(petquant, tiny, tmp_path):
+def test_view_writes_one_file_and_says_what_it_holds(petquant_within, tiny, tmp_path):
     out = tmp_path / "view.html"
-    result = petquant("view", tiny.dicom, "--roi", tiny.lesions, "--labels", tiny.labels, "--out", out)
+    result = petquant_within("view", tiny.dicom, "--roi", tiny.lesions, "--labels", tiny.labels, "--out", out)
     assert result.code == 0, result.err
     assert result.out == b""
     assert "petquant: no CT is shown: no CT series in the folder" in result.err
@@ -26,7 +26,7 @@ def test_view_writes_one_file_and_says_what_it_holds(petquant, tiny, tmp_path):
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=[\"'](?!data:)", html.partition("<script")[0])
 
 
-def test_view_needs_no_regions_and_shows_the_patient_only_when_asked(petquant, study_of, tmp_path):
+def test_view_needs_no_regions_and_shows_the_patient_only_when_asked(petquant_within, study_of, tmp_path):
     def edit(dataset, _index):
         dataset.PatientName = "CANARY01^JANE"
         dataset.PatientID = "CANARY02"
@@ -34,10 +34,10 @@ def test_view_needs_no_regions_and_shows_the_patient_only_when_asked(petquant, s
 
     study = study_of(edit=edit)
     hidden, shown = tmp_path / "hidden.html", tmp_path / "shown.html"
-    result = petquant("view", study.dicom, "--no-ct", "--out", hidden)
+    result = petquant_within("view", study.dicom, "--no-ct", "--out", hidden)
     assert result.code == 0, result.err
     assert "no CT" not in result.err
-    assert petquant("view", study.dicom, "--out", shown, "--with-identifiers").code == 0
+    assert petquant_within("view", study.dicom, "--out", shown, "--with-identifiers").code == 0
     page = hidden.read_text(encoding="utf-8")
     assert "No regions were given" in page
     assert "CANARY" not in page
@@ -49,15 +49,15 @@ def test_view_needs_no_regions_and_shows_the_patient_only_when_asked(petquant, s
 @pytest.mark.parametrize(
     "args", [("--out", "view.txt"), ("--suv", "bw", "--suv", "bsa"), ("--roi", "absent.nii.gz")]
 )
-def test_view_refuses_what_cannot_be_meant(petquant, tiny, args):
-    assert petquant("view", tiny.dicom, *args).code == 2
+def test_view_refuses_what_cannot_be_meant(petquant_within, tiny, args):
+    assert petquant_within("view", tiny.dicom, *args).code == 2
 
 
-def test_view_refuses_as_suv_does(petquant, study_of, tmp_path):
+def test_view_refuses_as_suv_does(petquant_within, study_of, tmp_path):
     def edit(dataset, _index):
         del dataset.PatientWeight
 
-    result = petquant("view", study_of(edit=edit).dicom, "--out", tmp_path / "a.html")
+    result = petquant_within("view", study_of(edit=edit).dicom, "--out", tmp_path / "a.html")
     assert result.code == 4
     assert result.codes == ["WEIGHT_MISSING"]
     assert not (tmp_path / "a.html").exists()

@@ -38,7 +38,7 @@ from petquant.version import __version__
 __all__ = ["ServedPage", "page_bytes", "served_page"]
 
 HERE: Final = Path(__file__).parent
-GZIP_LEVEL: Final = 6
+GZIP_LEVEL: Final = 4  # 6 takes twice as long for 2 % less
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -552,6 +552,7 @@
     const draw = nv.drawScene.bind(nv);
     nv.drawScene = (...given) => { const drawn = draw(...given); drawOutlines(); return drawn; };
     if (!facts.is_suv) state.upper = autoUpper();
+    nv.updateGLVolume = () => {}; // it takes all volumes to the graphics card; once, by show(), is enough
     if (facts.ct) {
       const lines = ctLines(), size = lines.map((line) => line.index.length);
       const shape = [0, 0, 0];
@@ -564,6 +565,7 @@
     const lines = facts.ct ? ctLines() : along, drawn = facts.ct ? split(shown, true) : shown;
     petImage = await niivue.NVImage.new(nifti(drawn, lines.map((line) => line.step)), "pet.nii", "gray", 1, null, state.lower, state.upper);
     nv.addVolume(petImage);
+    delete nv.updateGLVolume;
     nv.onLocationChange = moved;
     at("wait").hidden = true;
     listen();
