@@ -1,7 +1,8 @@
 """Reliability 99 to 108: names that attack, and names that must not be repeated.
 
 What is held here is CSV, TSV, JSON, a table, NIfTI with a side-car and manifests: rows 100 and 107 hold those
-forms to leave markup as the text that it is. The HTML of the viewer is held to row 100 in a browser, in tests/viewer.
+forms to leave markup as the text that it is. The HTML of the viewer is held to row 100 in a browser, in
+tests/viewer.
 """
 
 from __future__ import annotations
