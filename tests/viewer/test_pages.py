@@ -102,6 +102,29 @@ def test_arrow_keys_step_one_voxel_towards_the_side_that_they_point_to(fused):
         before = after["mm"]
 
 
+def test_the_wheel_goes_through_slices_and_zooms_with_ctrl_alone(fused):
+    truth, watched, _ = fused
+    before = mine(watched)["mm"]
+    page = watched.page
+    page.select_option("#layout", "0")
+    page.locator("#planes").scroll_into_view_if_needed()
+    box = page.locator("#planes").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.wheel(0, 100)
+    watched.settle()
+    after = watched.readout()["mm"]
+    assert np.abs(after - before).tolist() == pytest.approx([0, 0, truth.definition.grid.spacing_mm[0]])
+    plain = watched.pixels()
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -100)
+    page.keyboard.up("Control")
+    watched.settle()
+    np.testing.assert_allclose(watched.readout()["mm"], after)
+    assert np.abs(watched.pixels() - plain).mean() > 0.5
+    page.click("#reset")
+    page.select_option("#layout", "3")
+
+
 def test_the_ct_under_the_cursor_is_that_of_the_tissue(fused):
     """In the middle of the node, where every voxel around has the same HU, interpolation changes nothing."""
     truth, watched, _ = fused

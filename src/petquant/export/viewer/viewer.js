@@ -7,6 +7,7 @@
   const at = (id) => document.getElementById(id);
   // Okabe and Ito's colours that can be told apart with any colour vision, on black and on white
   const COLOURS = ["#56b4e9", "#009e73", "#cc79a7", "#e69f00", "#f0e442", "#0072b2", "#d55e00"];
+  const NONE = 0, PAN = 3; // NiiVue's drag modes
   const GAP_PX = 14; // around the middle of the crosshair, so that it hides nothing
   const ARRAYS = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array, uint16: Uint16Array, int32: Int32Array,
     uint32: Uint32Array, float32: Float32Array, float64: Float64Array };
@@ -513,6 +514,9 @@
     at("mip").addEventListener("click", goByMip);
     at("planes").addEventListener("keydown", stepped, true);
     at("planes").addEventListener("keyup", (event) => event.stopPropagation(), true);
+    // NiiVue: a drag mode of "pan" makes every turn of the wheel a zoom
+    at("planes").addEventListener("wheel", (event) => { nv.opts.dragMode = event.ctrlKey ? PAN : NONE; }, true);
+    at("planes").addEventListener("mousedown", () => { nv.opts.dragMode = PAN; }, true);
     at("gl").addEventListener("mousemove", pointed);
     at("gl").addEventListener("mouseleave", () => at("pointer").replaceChildren());
     document.querySelectorAll("tr[data-region]").forEach((row) => {
@@ -545,7 +549,7 @@
     mip = projected(shown);
 
     nv = new niivue.Niivue({ logLevel: "error", isRadiologicalConvention: true, dragAndDropEnabled: false,
-      multiplanarShowRender: 0, multiplanarForceRender: false, dragMode: 3, crosshairWidth: 0, sagittalNoseLeft: true, isOrientationTextVisible: false, loadingText: "",
+      multiplanarShowRender: 0, multiplanarForceRender: false, dragMode: PAN, crosshairWidth: 0, sagittalNoseLeft: true, isOrientationTextVisible: false, loadingText: "",
       viewModeHotKey: "", clipPlaneHotKey: "", cycleClipPlaneHotKey: "", multiplanarPadPixels: 4 });
     await nv.attachToCanvas(at("gl"));
     for (const [name, map] of Object.entries(MAPS)) nv.addColormap(name, { ...map, A: map.I.map(() => 255), min: 0, max: 0 });
