@@ -32,6 +32,7 @@ from petquant_cli import (
     segment,
     suv,
     validate,
+    view,
 )
 from petquant_cli.command import PlainCommand, PlainGroup
 from petquant_cli.messages import MESSAGES
@@ -60,6 +61,7 @@ for _module in (
     check,
     discover,
     convert,
+    view,
     nema,
     fetch,
     info,

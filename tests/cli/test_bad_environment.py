@@ -656,6 +656,7 @@ EVERY_COMMAND = READ_BY_NOBODY | {
     "convert": ["convert", "{study}", "--out", "suv.nii.gz"],
     "demo": ["demo", "--out", "demo"],
     "refused": ["suv", "{study}", "--roi", "{study}"],
+    "view": ["view", "{study}", "--out", "view.html"],
     "version": ["--version"],
 }
 

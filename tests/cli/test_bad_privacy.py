@@ -1,7 +1,8 @@
 """Reliability 99 to 108: names that attack, and names that must not be repeated.
 
-Rows 100 and 107 hold CSV, TSV, JSON, the table, side-cars and manifests to leave markup as the text that it
-is; the HTML of a report is held to it in tests/report.
+What is held here is CSV, TSV, JSON, the table, side-cars and manifests: rows 100 and 107 hold them to leave
+markup as the text that it is. The HTML of reports and of the viewer is held to row 100 in tests/report and
+tests/viewer.
 """
 
 from __future__ import annotations
@@ -492,19 +493,16 @@ FORBIDDEN = {
     "tempfile",  # temporary files lie beside their destination
 }  # fmt: skip
 ALLOWED = {
-    "src/petquant/batch/isolation.py": {
-        "tempfile"
-    },  # a private folder for what a study unpacks; it is no output
+    # a private folder for what a study unpacks; it is no output
+    "src/petquant/batch/isolation.py": {"tempfile"},
     "src/petquant/batch/slot.py": {"subprocess"},  # this interpreter, a module of ours
     "src/petquant/dicom/archive.py": {"tempfile"},  # a zip goes into a private folder; it is no output
-    "src/petquant/dicom/network/dicomweb.py": {
-        "dicomweb_client",
-        "requests",
-        "urllib",
-    },  # to the address that the user named
+    # to the address that the user named
+    "src/petquant/dicom/network/dicomweb.py": {"dicomweb_client", "requests", "urllib"},
     "src/petquant/dicom/network/dimse.py": {"pynetdicom"},  # the same
     "src/petquant/dicom/network/source.py": {"urllib"},  # takes addresses apart
     "src/petquant/dicom/jpeg_lossless.py": {"subprocess"},  # this interpreter, a module of ours
+    "cli/petquant_cli/loopback.py": {"http"},  # the viewer, for the browser of this machine
     "cli/petquant_cli/trials.py": {"subprocess", "tempfile"},  # the command itself, on phantoms of its own
 }
 
