@@ -116,7 +116,7 @@ def run(
         ),
     ] = None,
 ) -> int:
-    """Measure many studies, each alone; resume, retry, account for every one."""
+    """Measure many studies, each alone; resumable, none unaccounted."""
     from dataclasses import replace
 
     from petquant import batch

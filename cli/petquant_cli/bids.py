@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from petquant.roi import Reading
     from petquant.study import Choices
 
-__all__ = ["BidsCommand", "run"]
+__all__ = ["COMMAND", "run"]
 
 LEVELS = ("participant", "group")
 LABEL = "--participant-label"
@@ -28,6 +28,9 @@ class BidsCommand(PlainCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse, with every word behind the option given the option of its own."""
         return super().parse_args(ctx, _one_by_one(args))
+
+
+COMMAND = BidsCommand
 
 
 def _one_by_one(args: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ its inside changes, its own way is taken again.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -14,6 +15,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 __all__ = ["PlainCommand", "PlainGroup"]
+
+_SPACES = 6  # around the names of commands in a help text
 
 _WORDS = {float: "number", int: "whole number"}
 
@@ -59,8 +62,25 @@ class PlainCommand(TyperCommand):
 
 
 class PlainGroup(TyperGroup):
-    """The same for the group of commands."""
+    """The same for a group of commands, which stand under their headings also where the help is plain text."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return all parameters, lightened."""
         return _lightened(super().get_params(ctx))
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write every command with its short help, under the heading that it has."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        shown: list[tuple[str, Any]] = [(name, one) for name, one in commands if one and not one.hidden]
+        widest = max((len(name) for name, _ in shown), default=0)
+        for heading, under in groupby(shown, key=lambda one: _heading(one[1])):
+            with formatter.section(heading):
+                words = formatter.width - _SPACES - widest
+                formatter.write_dl(
+                    [(name.ljust(widest), one.get_short_help_str(words)) for name, one in under]
+                )
+
+
+def _heading(command: Any) -> str:
+    heading = getattr(command, "rich_help_panel", None)  # a placeholder where nobody set it
+    return heading if isinstance(heading, str) else "Commands"

@@ -166,7 +166,7 @@ def run(
         Path | None, typer.Option(help="File with the secret of the pseudonyms; else one is kept in --out.")
     ] = None,
 ) -> int:
-    """Compare scans of two or more tracers: pairs, concordance, statistics."""
+    """Compare two or more tracers: pairs, concordance, statistics."""
     from dataclasses import replace
 
     from petquant.compare import DRAWN, Settings, compare, read_cohort, rule_of

@@ -36,7 +36,7 @@ def run(
         Path | None, typer.Option(help="Write to a file; its suffix .csv, .tsv or .json decides.")
     ] = None,
 ) -> None:
-    """List the PET studies of a tree: tracers, series, what can be computed and what not."""
+    """List the PET studies of a tree, and what can be computed."""
     from petquant.discover import discover, discovered_record, discovered_rows
     from petquant.errors import Refused
     from petquant.export.record import as_json

@@ -15,26 +15,7 @@ from typing import Annotated
 import typer
 
 from petquant.offline import without_requests
-from petquant_cli import (
-    batch,
-    bids,
-    check,
-    collect,
-    compare,
-    convert,
-    demo,
-    discover,
-    fetch,
-    info,
-    lock,
-    nema,
-    phantom,
-    segment,
-    suv,
-    validate,
-    view,
-)
-from petquant_cli.command import PlainCommand, PlainGroup
+from petquant_cli.commands import CommandGroup
 from petquant_cli.messages import MESSAGES
 
 __all__ = ["app", "main"]
@@ -45,34 +26,13 @@ READER_LEFT = 1  # how typer and rich leave when nobody reads stdout any more
 
 app = typer.Typer(
     name="petquant",
-    cls=PlainGroup,
+    cls=CommandGroup,
     help="PET/CT scans into numbers that people may rely on. For research use only.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich" if sys.stdout and sys.stdout.isatty() else None,  # plain text where it is piped
 )
-for _module in (
-    suv,
-    segment,
-    batch,
-    collect,
-    compare,
-    check,
-    discover,
-    convert,
-    view,
-    nema,
-    fetch,
-    info,
-    lock,
-    demo,
-    validate,
-):
-    app.command(name=_module.__name__.rpartition(".")[2], cls=PlainCommand)(_module.run)
-app.command(name="bids", cls=bids.BidsCommand)(bids.run)
-app.add_typer(phantom.app)
-
 # what an unknown option or a missing argument raises
 UsageMistake: type[Exception] = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "UsageError")
 

@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from petquant_cli.commands import COMMANDS
 
 import petquant
 from petquant import errors
@@ -82,6 +83,33 @@ def test_help_needs_no_science_stack():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     imported = set(json.loads(run.stdout.splitlines()[-1]))
     assert not imported & {"numpy", "pydicom", "nibabel", "scipy", "SimpleITK"}
+
+
+def test_every_module_that_is_a_command_stands_under_a_heading():
+    listed = [name for names in COMMANDS.values() for name in names]
+    commands = {
+        path.stem
+        for path in (ROOT / "cli/petquant_cli").glob("*.py")
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if path.stem != "main"
+        and (
+            (isinstance(node, ast.FunctionDef) and node.name == "run")
+            or (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "app")
+        )
+    }
+    assert sorted(listed) == sorted(commands)
+
+
+def test_a_command_imports_no_other_command():
+    code = (
+        "import sys; from petquant_cli.main import app\n"
+        "try: app(['lock', '--help'], standalone_mode=False)\n"
+        "except SystemExit: pass\n"
+        "print(*(name for name in sys.modules if name.startswith('petquant_cli.')))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    commands = {f"petquant_cli.{name}" for names in COMMANDS.values() for name in names}
+    assert commands & set(run.stdout.splitlines()[-1].split()) == {"petquant_cli.lock"}
 
 
 def test_quantifying_imports_neither_nibabel_nor_scipy_nor_simpleitk():
