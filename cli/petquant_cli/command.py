@@ -62,7 +62,7 @@ class PlainCommand(TyperCommand):
 
 
 class PlainGroup(TyperGroup):
-    """The same for a group of commands, which stand under their headings also where the help is plain text."""
+    """The same for a group of commands, which stand under headings also where the help is plain text."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return all parameters, lightened."""

@@ -1,8 +1,7 @@
 """petquant turns PET/CT scans into numbers that people may rely on. For research use only.
 
 The verbs live in the modules that are named after them: ``from petquant.quantify import quantify``, ``from
-petquant.check import check``, ``from petquant.convert import convert``, ``from petquant.segment import
-segment``.
+petquant.check import check``, ``from petquant.compare import compare``, and so on.
 """
 
 from __future__ import annotations
