@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from petquant_cli.options import with_choices_for_all
+from petquant_cli.options import with_choices_for_all, workers_of
 
 if TYPE_CHECKING:
     from petquant.batch import StudyTask
     from petquant.roi import Reading
     from petquant.study import Choices
 
-__all__ = ["run", "tasks_of"]
+__all__ = ["inputs_of", "run"]
 
 RUNNING = "How it runs"
 PRIVACY = "What outputs say"
@@ -121,14 +121,14 @@ def run(
 
     from petquant import batch
     from petquant.batch.collected import opened
-    from petquant.batch.settings import cores
+    from petquant.batch.sources import tasks_of
     from petquant.export.record import Privacy
     from petquant.paths import existing
     from petquant_cli.batch_screen import Screen
     from petquant_cli.destination import apart_folder, has_names, secret
 
     settings = batch.Settings(
-        workers=cores() if workers is None else workers,
+        workers=workers_of(workers),
         timeout_s=timeout_s,
         memory_gb=memory_gb,
         retries_failed=retry_failed,
@@ -154,7 +154,7 @@ def run(
         labels=labels,
         psf_fwhm_mm=psf_fwhm_mm,
     )
-    apart_folder(out, _inputs(tasks))
+    apart_folder(out, inputs_of(tasks))
     with Screen(out, total=len(tasks)) as screen:
         summary = batch.run(tasks, out, settings=settings, listener=screen.show)
     screen.account(summary)
@@ -163,31 +163,7 @@ def run(
     return summary.exit_code
 
 
-def tasks_of(
-    source: Path,
-    *,
-    roi_patterns: Sequence[str],
-    backgrounds: Sequence[str],
-    choices: Choices,
-    labels: str | None,
-    psf_fwhm_mm: float | None,
-) -> Sequence[StudyTask]:
-    """Return the studies that a source holds."""
-    from petquant.batch import sources
-
-    return tuple(
-        sources.tasks_of(
-            source,
-            roi_patterns=roi_patterns,
-            backgrounds=backgrounds,
-            choices=choices,
-            labels=labels,
-            psf_fwhm_mm=psf_fwhm_mm,
-        )
-    )
-
-
-def _inputs(tasks: Iterable[StudyTask]) -> list[Path]:
+def inputs_of(tasks: Iterable[StudyTask]) -> list[Path]:
     """Return every file and folder that is read."""
     return [
         Path(path)

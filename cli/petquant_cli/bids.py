@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from petquant_cli.command import PlainCommand
-from petquant_cli.options import with_choices_for_all
+from petquant_cli.options import with_choices_for_all, workers_of
 
 if TYPE_CHECKING:
     from petquant.batch import StudyTask
@@ -101,11 +101,11 @@ def run(
     from dataclasses import replace
 
     from petquant import batch
-    from petquant.batch.settings import cores
     from petquant.batch.sources import tasks_of
     from petquant.batch.sources.bids import require_dataset
     from petquant.errors import UsageError
     from petquant.paths import existing
+    from petquant_cli.batch import inputs_of
     from petquant_cli.batch_screen import Screen
     from petquant_cli.destination import apart_folder
 
@@ -115,7 +115,7 @@ def run(
     if level == "group":
         return _group(out)
     settings = batch.Settings(
-        workers=cores() if workers is None else workers,
+        workers=workers_of(workers),
         timeout_s=timeout_s,
         memory_gb=memory_gb,
         retries_failed=retry_failed,
@@ -133,7 +133,7 @@ def run(
         labels=labels,
     )
     tasks = _of_participants(tasks, participant_label or [])
-    apart_folder(out, [Path(path) for task in tasks for path in (task.study, *task.rois)])
+    apart_folder(out, inputs_of(tasks))
     with Screen(out, total=len(tasks)) as screen:
         summary = batch.run(tasks, out, settings=settings, listener=screen.show)
     _describe(out)

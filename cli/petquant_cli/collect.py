@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from petquant_cli.options import require_messages
+
 if TYPE_CHECKING:
     from petquant.batch.collected import Collected, Table
     from petquant.output import Content
@@ -58,6 +60,7 @@ def run(
     from petquant.paths import existing
     from petquant_cli.destination import checked_format, put
 
+    require_messages(messages)
     format_ = checked_format(format_ or ("csv" if out is None else None), out, FORMATS)
     if table not in TABLES:
         raise UsageError.of("OPTION_INVALID", f"--table {table}", expected=" or ".join(TABLES))

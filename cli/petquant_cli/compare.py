@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from petquant_cli.options import with_choices_for_all
+from petquant_cli.options import with_choices_for_all, workers_of
 
 if TYPE_CHECKING:
     from petquant.compare import ScanInput, Settings
@@ -235,7 +234,7 @@ def run(
     found = compare(
         asked,
         settings,
-        workers=_workers(workers),
+        workers=workers_of(workers),
         progress=None if len(scans) == 2 else _say_progress,
     )
     _say(found)
@@ -323,16 +322,6 @@ def _tracers(text: str | None, asked: Iterable[ScanInput]) -> tuple[str, ...]:
             "OPTION_INVALID", f"--tracers {text}", expected=f"two or more of {', '.join(there.values())}"
         )
     return found
-
-
-def _workers(given: int | None) -> int:
-    from petquant.errors import UsageError
-
-    if given is not None and given < 1:
-        raise UsageError.of("OPTION_INVALID", f"--workers {given}", expected="1 or more")
-    if given is not None:
-        return given
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _inputs(asked: Iterable[ScanInput]) -> list[Path]:

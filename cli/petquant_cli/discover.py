@@ -42,9 +42,10 @@ def run(
     from petquant.export.record import as_json
     from petquant.export.table import as_csv
     from petquant.paths import existing
-    from petquant_cli.destination import checked_format, put
+    from petquant_cli.destination import apart, checked_format, put
 
     format_ = checked_format(format_, out, FORMATS)
+    apart(out, [folder])
     found = discover(existing(folder), choices)
     if format_ == "table":
         from petquant_cli.screen_discovered import print_discovered

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from petquant_cli.options import require_messages
+
 if TYPE_CHECKING:
     from petquant.dicom.network.archive import Archive
     from petquant.dicom.network.fetch import Fetched
@@ -84,8 +86,7 @@ def run(
     from petquant_cli.destination import checked_format
 
     format_ = checked_format(format_, None, FORMATS)
-    if messages not in {"text", "json"}:
-        raise UsageError.of("OPTION_INVALID", f"--messages {messages}", expected="text or json")
+    require_messages(messages)
     if not 0 < timeout <= 86_400:
         raise UsageError.of(
             "OPTION_INVALID", f"--timeout {timeout:g}", expected="more than 0 s, at most a day"

@@ -13,7 +13,14 @@ import typer
 
 from petquant.overrides import Overrides
 
-__all__ = ["CHOICE_OPTIONS", "READING_OPTIONS", "with_choices", "with_choices_for_all"]
+__all__ = [
+    "CHOICE_OPTIONS",
+    "READING_OPTIONS",
+    "require_messages",
+    "with_choices",
+    "with_choices_for_all",
+    "workers_of",
+]
 
 OF_ONE_STUDY = ("study_uid", "series", "frame", "gate")  # what no two studies share
 
@@ -164,6 +171,36 @@ def with_choices_for_all(command: Callable[..., Any]) -> Callable[..., Any]:
     return _with(command, [option for option in CHOICE_OPTIONS if option[0] not in OF_ONE_STUDY])
 
 
+def require_messages(text: str) -> None:
+    """Raise when ``--messages`` asks for another form than there is.
+
+    Raises
+    ------
+    UsageError
+        OPTION_INVALID.
+    """
+    from petquant.errors import UsageError
+
+    if text not in {"text", "json"}:
+        raise UsageError.of("OPTION_INVALID", f"--messages {text}", expected="text or json")
+
+
+def workers_of(given: int | None) -> int:
+    """Return the number of processes that ``--workers`` asks for; as many as cores by default.
+
+    Raises
+    ------
+    UsageError
+        OPTION_INVALID.
+    """
+    from petquant.cores import cores
+    from petquant.errors import UsageError
+
+    if given is not None and given < 1:
+        raise UsageError.of("OPTION_INVALID", f"--workers {given}", expected="1 or more")
+    return cores() if given is None else given
+
+
 def _with(command: Callable[..., Any], choices: list[tuple[str, Any, Any]]) -> Callable[..., Any]:
     signature = inspect.signature(command)
     has_reading = "reading" in signature.parameters
@@ -200,8 +237,7 @@ def _choices(given: dict[str, Any]) -> Any:
     from petquant.study import Choices
     from petquant.suv.normalisation import NORMALISATIONS, normalisation
 
-    if given["messages"] not in {"text", "json"}:
-        raise UsageError.of("OPTION_INVALID", f"--messages {given['messages']}", expected="text or json")
+    require_messages(given["messages"])
     types = []
     for name in given.get("suv") or ["bw"]:
         row = normalisation(name)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from petquant_cli.options import workers_of
 
 if TYPE_CHECKING:
     from petquant.validation import Check
@@ -54,7 +55,7 @@ def run(
     apart(out, [against])
     if against is None:
         chosen = _chosen(tuple(only or ()), is_quick=quick)
-        checks = [check for part in _run(chosen, workers or os.cpu_count() or 1) for check in part]
+        checks = [check for part in _run(chosen, workers_of(workers)) for check in part]
         shown = {trial.phantom: trial.definition.proves for trial in chosen}
         record = summary_record(checks, n_trials=len(chosen), requirements=shown)
     else:

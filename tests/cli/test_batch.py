@@ -75,6 +75,7 @@ def test_parquet_has_a_type_for_every_column_whatever_stands_in_it(petquant_with
         ("collect", ".", "--table", "lesions"),
         ("collect", ".", "--format", "parquet"),
         ("collect", ".", "--timings"),
+        ("collect", ".", "--messages", "xml"),
         ("collect", ".", "--out", "table.xlsx"),
     ],
 )

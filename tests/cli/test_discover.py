@@ -146,3 +146,12 @@ def test_a_tree_without_a_computable_series_leaves_with_4(petquant_within, tree,
     empty = petquant_within("discover", tree / "ct")
     assert (empty.code, empty.codes) == (4, ["NO_PET_SERIES"])
     assert petquant_within("discover", tmp_path / "none").code == 2
+
+
+def test_a_list_never_overwrites_a_file_of_its_tree(petquant_within, tree):
+    sidecar = tree / "nifti/scan.json"
+    before = sidecar.read_bytes()
+    result = petquant_within("discover", tree, "--out", sidecar)
+    assert result.code == 2
+    assert "would overwrite what is read" in result.err
+    assert sidecar.read_bytes() == before

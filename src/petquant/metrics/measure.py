@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -10,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from petquant.cores import cores
 from petquant.grid import Grid
 from petquant.measurement import Measurement, Number
 from petquant.metrics.boundary import Moved, finest_axes, moved
@@ -200,7 +200,7 @@ def _batches(rois: Sequence[Roi]) -> Iterator[Sequence[Roi]]:
 def by_batch(act: Callable[[Sequence[Roi]], Found], rois: Sequence[Roi]) -> Iterator[Found]:
     """Yield what `act` makes of every batch of the regions, in their order; several at a time on threads."""
     parts = list(_batches(rois))
-    threads = min(len(parts), MOST_THREADS, os.cpu_count() or 1)
+    threads = min(len(parts), MOST_THREADS, cores())
     if threads < 2:
         yield from map(act, parts)
         return
