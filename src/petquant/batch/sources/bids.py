@@ -7,7 +7,6 @@ names no space, or that of the PET: regions in the space of a template or of an 
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections import defaultdict
@@ -20,9 +19,9 @@ from petquant.batch.sources.given import Given
 from petquant.batch.sources.matching import require_apart
 from petquant.batch.sources.naming import names_of
 from petquant.batch.task import StudyTask
-from petquant.errors import UnreadableInput, UsageError
-from petquant.sidecar.content import read_bounded
+from petquant.errors import UsageError
 from petquant.sidecar.pairs import SUFFIXES
+from petquant.sidecar.participants import rows_of_participants
 
 __all__ = ["is_dataset", "require_dataset", "tasks_of_dataset"]
 
@@ -159,17 +158,4 @@ def _participants(root: Path) -> dict[str, dict[str, str]]:
     table = root / "participants.tsv"
     if not table.is_file():
         return {}
-    try:
-        lines = list(csv.DictReader(read_bounded(table).decode("utf-8-sig").splitlines(), delimiter="\t"))
-    except (ValueError, csv.Error) as error:
-        raise UnreadableInput.of(
-            "SIDECAR_INVALID",
-            f"the table of participants cannot be read: {error}",
-            expected="tab-separated columns, participant_id among them",
-            path=str(table),
-        ) from error
-    return {
-        line["participant_id"]: {name: value or "" for name, value in line.items() if name is not None}
-        for line in lines
-        if line.get("participant_id")
-    }
+    return {row["participant_id"]: row for row in rows_of_participants(table) if row.get("participant_id")}
