@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ __all__ = ["Screen"]
 
 PLAIN_EVERY_S: Final = 10.0
 TERMINAL_EVERY_S: Final = 0.1
+MOST_REASONS: Final = 5  # why studies were skipped; all of them stand in the table of runs
 
 
 class Screen:
@@ -27,6 +29,7 @@ class Screen:
 
     def __init__(self, out: Path, *, total: int) -> None:
         self._out, self._total, self._done = out, total, 0
+        self._why_skipped: Counter[str] = Counter()
         self._is_terminal = sys.stderr.isatty() and not MESSAGES.is_json
         self._said_at = time.monotonic()
 
@@ -44,9 +47,11 @@ class Screen:
 
     def show(self, progress: Progress) -> None:
         """Say what a study came to that gave no number, and now and then how far all are."""
-        from petquant.batch.outcome import FAILING
+        from petquant.batch.outcome import FAILING, Outcome
 
         self._done = progress.done
+        if progress.ended.outcome is Outcome.SKIPPED:
+            self._why_skipped[progress.ended.message] += 1
         if progress.ended.outcome in FAILING:
             self._clear()
             self._say_failing(progress)
@@ -64,6 +69,8 @@ class Screen:
         MESSAGES.say(
             f"{summary.total} studies: {_counts(summary.counts) or 'none'}; {summary.computed} measured now"
         )
+        for why, count in self._why_skipped.most_common(MOST_REASONS):
+            MESSAGES.say(f"skipped {count}: {why}")
         if summary.missing:
             MESSAGES.say(f"{summary.missing} studies are not accounted for; the same call goes on")
         if summary.others:

@@ -37,7 +37,7 @@ def run(
     ] = None,
 ) -> None:
     """List the PET studies of a tree, and what can be computed."""
-    from petquant.discover import discover, discovered_record, discovered_rows
+    from petquant.discover import COLUMNS, discover, discovered_record, discovered_rows
     from petquant.errors import Refused
     from petquant.export.record import as_json
     from petquant.export.table import as_csv
@@ -55,7 +55,8 @@ def run(
         put(as_json(discovered_record(found)), out, stdout=sys.stdout)
     else:
         rows = discovered_rows(found)
-        put(as_csv(rows, delimiter="\t" if format_ == "tsv" else ","), out, stdout=sys.stdout)
+        content = as_csv(rows, delimiter="\t" if format_ == "tsv" else ",", columns=COLUMNS)
+        put(content, out, stdout=sys.stdout)
     _say(found)
     if not found.series:
         raise Refused.of("NO_PET_SERIES", "no PET in any file", expected="PET images", path=str(folder))

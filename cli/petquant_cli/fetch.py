@@ -226,7 +226,7 @@ def _show(rows: list[dict[str, Any]], format_: str, title: str, columns: tuple[s
     if format_ == "json":
         put(as_json(rows), None, stdout=sys.stdout)
     elif format_ == "csv":
-        put(as_csv(rows) if rows else f"{','.join(columns)}\n".encode(), None, stdout=sys.stdout)
+        put(as_csv(rows, columns=columns), None, stdout=sys.stdout)
     else:
         from petquant_cli.messages import escaped
         from petquant_cli.screen import console_of_width, number_words, plain_table, print_table

@@ -233,7 +233,7 @@ _ROWS = (
         "PACS_ADDRESS_INVALID",
         "usage",
         "the address of an archive cannot be meant",
-        "https://host/dicom-web or dicom://AET@host:port",
+        "give the address that the archive is configured with",
     ),
     (
         "PACS_NOT_ENCRYPTED",

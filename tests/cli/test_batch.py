@@ -48,6 +48,12 @@ def test_a_batch_says_its_account_and_collect_gives_its_tables(
     assert header.split("\t")[-2:] == ["seconds", "attempts"]
 
 
+def test_a_batch_says_why_studies_were_skipped(petquant_within, tiny):
+    result = petquant_within("batch", tiny.dicom, "-o", "out")
+    assert result.code == 0
+    assert "petquant: skipped 1: no region was given; --roi says where they lie\n" in result.err
+
+
 def test_parquet_has_a_type_for_every_column_whatever_stands_in_it(petquant_within, cohort, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet", reason="the extra parquet is not installed")
     petquant_within("batch", cohort, "-o", "out", "--workers", "1")

@@ -155,3 +155,11 @@ def test_a_list_never_overwrites_a_file_of_its_tree(petquant_within, tree):
     assert result.code == 2
     assert "would overwrite what is read" in result.err
     assert sidecar.read_bytes() == before
+
+
+def test_a_tree_without_pet_gives_the_header_of_the_table_alone(petquant_within, tree, tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = petquant_within("discover", tmp_path / "empty")
+    assert result.code == 4
+    full = petquant_within("discover", tree)
+    assert result.out.splitlines() == full.out.splitlines()[:1]

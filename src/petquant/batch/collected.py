@@ -166,7 +166,7 @@ class _JsonFolder:
                 raise _no_result(path, f"schema_version {record['schema_version']}")
             rows_of_record(record)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise _no_result(path, f"{type(error).__name__} while it was read") from error
+            raise _no_result(path, "not the results of a study") from error
         found: dict[str, Any] = record
         return found
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from petquant.discover.judging import Discovered, DiscoveredSeries, discover
-from petquant.discover.record import discovered_record, discovered_rows
+from petquant.discover.record import COLUMNS, discovered_record, discovered_rows
 from petquant.discover.tree import FoundStudy, Tree, look_through
 
 __all__ = [
+    "COLUMNS",
     "Discovered",
     "DiscoveredSeries",
     "FoundStudy",

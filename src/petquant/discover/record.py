@@ -10,7 +10,7 @@ from petquant.export.record import NOTICE, codes_of
 from petquant.export.withheld import Withheld
 from petquant.version import __version__
 
-__all__ = ["discovered_record", "discovered_rows"]
+__all__ = ["COLUMNS", "discovered_record", "discovered_rows"]
 
 FACTS = (
     "tracer",
@@ -25,10 +25,27 @@ FACTS = (
     "injected_mbq",
     "uptake_time_min",
 )
+COLUMNS = (
+    "folder",
+    "study_folder",
+    "study_uid",
+    "series_number",
+    "series_uid",
+    "n_files",
+    "outcome",
+    "choice",
+    "computable",
+    "refusals",
+    "flags",
+    *FACTS,
+    "has_ct",
+    "n_seg",
+    "n_rtstruct",
+)
 
 
 def discovered_rows(found: Discovered) -> list[dict[str, Any]]:
-    """Return a flat row for every PET series; paths begin at the tree, and codes are joined by blanks."""
+    """Return a flat row (`COLUMNS`) for every PET series; paths begin at the tree, blanks join codes."""
     return [_row(one, found.tree.root) for one in found.series]
 
 
@@ -63,20 +80,21 @@ def _from(path: str, root: str) -> str:
 
 
 def _row(one: DiscoveredSeries, root: str) -> dict[str, Any]:
-    return {
-        "folder": _from(one.folder, root),
-        "study_folder": _from(one.study_folder, root),
-        "study_uid": one.study_uid or None,
-        "series_number": one.series_number or None,
-        "series_uid": one.series_uid or None,
-        "n_files": one.n_files,
-        "outcome": "refuse" if one.refusals else "flag" if one.flags else "ok",
-        "choice": one.choice,
-        "computable": " ".join(one.computable),
-        "refusals": " ".join(dict.fromkeys(finding.code for finding in one.refusals)),
-        "flags": " ".join(one.flags),
-        **{name: one.facts.get(name) for name in FACTS},
-        "has_ct": one.has_ct,
-        "n_seg": one.n_seg,
-        "n_rtstruct": one.n_rtstruct,
-    }
+    values = (
+        _from(one.folder, root),
+        _from(one.study_folder, root),
+        one.study_uid or None,
+        one.series_number or None,
+        one.series_uid or None,
+        one.n_files,
+        "refuse" if one.refusals else "flag" if one.flags else "ok",
+        one.choice,
+        " ".join(one.computable),
+        " ".join(dict.fromkeys(finding.code for finding in one.refusals)),
+        " ".join(one.flags),
+        *map(one.facts.get, FACTS),
+        one.has_ct,
+        one.n_seg,
+        one.n_rtstruct,
+    )
+    return dict(zip(COLUMNS, values, strict=True))

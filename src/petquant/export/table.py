@@ -15,12 +15,16 @@ __all__ = ["as_csv", "csv_lines", "json_lines"]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_csv(rows: Sequence[Mapping[str, Any]], *, delimiter: str = ",") -> bytes:
+def as_csv(
+    rows: Sequence[Mapping[str, Any]], *, delimiter: str = ",", columns: Sequence[str] | None = None
+) -> bytes:
     """Return rows as UTF-8 text with a header line, numbers in full precision, empty where undefined.
 
-    A text cell that a spreadsheet would take for a formula is prefixed with an apostrophe.
+    A text cell that a spreadsheet would take for a formula is prefixed with an apostrophe. The columns are
+    those of the rows, unless they are given, as for a table that may be empty.
     """
-    columns = list(dict.fromkeys(chain.from_iterable(rows)))
+    if columns is None:
+        columns = list(dict.fromkeys(chain.from_iterable(rows)))
     return b"".join(csv_lines(columns, (list(map(row.get, columns)) for row in rows), delimiter=delimiter))
 
 

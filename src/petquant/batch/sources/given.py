@@ -109,7 +109,11 @@ class Given:
 
     def _no_region(self) -> str:
         tried = " or ".join(self.roi_patterns)  # as given: filled in they would name paths of patients
-        return f"no region: nothing matches {tried}" if tried else "no region was given"
+        return (
+            f"no region: nothing matches {tried}"
+            if tried
+            else "no region was given; --roi says where they lie"
+        )
 
     def _backgrounds(
         self, places: Mapping[str, str], *, besides: Collection[str]

@@ -66,7 +66,9 @@ class DicomwebArchive:
                 source.url, session=self._session, permissive_uid=True, timeout=timeout_s
             )
         except ValueError as error:
-            raise UsageError.of("PACS_ADDRESS_INVALID", f"{source.name}: {error}") from error
+            raise UsageError.of(
+                "PACS_ADDRESS_INVALID", f"{source.name}: {error}", expected="https://host/dicom-web"
+            ) from error
         self._client.set_http_retry_params(retry=False)
 
     def __enter__(self) -> Self:
