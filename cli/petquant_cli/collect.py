@@ -58,7 +58,7 @@ def run(
     from petquant.errors import UsageError
     from petquant.output import write_whole
     from petquant.paths import existing
-    from petquant_cli.destination import checked_format, put
+    from petquant_cli.destination import apart, checked_format, put
 
     require_messages(messages)
     format_ = checked_format(format_ or ("csv" if out is None else None), out, FORMATS)
@@ -68,6 +68,7 @@ def run(
         raise UsageError.of("OPTION_INVALID", "--timings", expected="--table runs beside it")
     if out is None and format_ == "parquet":
         raise UsageError.of("OPTION_INVALID", "--format parquet", expected="--out FILE.parquet beside it")
+    apart(out, [*place.glob("*.json"), place / "studies"])
     with opened(existing(place)) as collected:
         found = _table(collected, table, with_timings=timings)
         if out is None:

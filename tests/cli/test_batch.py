@@ -54,6 +54,17 @@ def test_a_batch_says_why_studies_were_skipped(petquant_within, tiny):
     assert "petquant: skipped 1: no region was given; --roi says where they lie\n" in result.err
 
 
+def test_a_table_never_overwrites_a_result(petquant_within, tmp_path):
+    for name in ("results/P01.json", "batch/studies/P01.json"):
+        result = tmp_path / name
+        result.parent.mkdir(parents=True)
+        result.write_text("{}")
+        refused = petquant_within("collect", name.split("/")[0], "--out", name)
+        assert refused.code == 2
+        assert "would overwrite what is read" in refused.err
+        assert result.read_text() == "{}"
+
+
 def test_parquet_has_a_type_for_every_column_whatever_stands_in_it(petquant_within, cohort, tmp_path):
     parquet = pytest.importorskip("pyarrow.parquet", reason="the extra parquet is not installed")
     petquant_within("batch", cohort, "-o", "out", "--workers", "1")
