@@ -389,8 +389,8 @@ def script_of(tiny, tmp_path, out) -> str:
     return (
         "import signal, sys; import batch_faults; from petquant import batch; from petquant_cli import main\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it\n"
-        "import petquant_cli.batch as command; from petquant.batch import StudyTask, run\n"
-        f"command.tasks_of = lambda *_, **__: [StudyTask(name=n, study={str(tiny.dicom)!r}, "
+        "from petquant.batch import StudyTask, run, sources\n"
+        f"sources.tasks_of = lambda *_, **__: [StudyTask(name=n, study={str(tiny.dicom)!r}, "
         f"rois=({str(tiny.lesions)!r},)) for n in ('good-1', 'hang-1')]\n"
         "batch.run = lambda *a, **k: run(*a, **k, measure=batch_faults.faulty)\n"
         f"sys.argv = ['petquant', 'batch', {str(tmp_path)!r}, '-o', {str(out)!r}, '--workers', '1']\n"
