@@ -169,8 +169,9 @@ def test_bad_093_on_a_cluster_each_study_gets_its_own_outcome_too(
     assert_each_got_its_own(tasks, out, summary)
 
 
-def test_bad_093_a_scheduler_that_is_not_there_is_said(petquant_within, tiny, tmp_path):
+def test_bad_093_a_scheduler_that_is_not_there_is_said(tiny, tmp_path, monkeypatch):
     pytest.importorskip("distributed", reason="the extra dask is not installed")
+    monkeypatch.setattr("petquant.batch.cluster.CONNECTED_WITHIN_S", 1)  # of 10
     with pytest.raises(batch.driver.UsageError, match="SCHEDULER_UNREACHABLE"):
         run(tasks_on(tiny, "a"), tmp_path / "out", settings=Settings(scheduler="tcp://127.0.0.1:1"))
 
