@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from petquant.background.regions import FDG, LIVER_BAND_SUV
+from petquant.export.report.page import number_words
 from petquant.metrics import Reference
 from petquant.metrics.tbr import MOST_COV
-from petquant.export.report.page import number_words
 from petquant.quantification import Quantification
 from petquant.reads.protocol import protocols
 from petquant.reads.verdict import Verdict, checked, exceeds

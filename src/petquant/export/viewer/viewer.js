@@ -491,6 +491,7 @@
       row.setAttribute("aria-current", String(Number(row.dataset.region) === number));
     });
     go(fractionsOf(regions[number].place));
+    at("planes").scrollIntoView({ block: "nearest" }); // in a narrow window the table lies below them
   }
 
   const STEPS = { ArrowLeft: [0, 1], ArrowRight: [0, -1], ArrowUp: [1, 1], ArrowDown: [1, -1], PageUp: [2, 1], PageDown: [2, -1] };
