@@ -113,8 +113,8 @@ def test_a_scale_bar_is_as_long_as_one_of_the_lengths_that_it_can_say(fused):
     mm_per_px = (x_mm[1] - x_mm[0]) / (0.3 * box["width"])
     bar_px = page.evaluate(
         """() => {
-            const { width, height } = document.getElementById("overlay");
-            const { data } = document.getElementById("overlay").getContext("2d").getImageData(0, 0, width, height);
+            const canvas = document.getElementById("overlay"), { width, height } = canvas;
+            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
             let longest = 0;
             for (let pixel = 0, run = 0; pixel < width * height; pixel++) {
                 const isBar = [0xff, 0xe9, 0xb8, 0xff].every((level, n) => data[4 * pixel + n] === level);

@@ -140,7 +140,7 @@ def _figures(levels: NDArray[np.uint8], orientation: Orientation, shown: Sequenc
 
 
 def shown_window(quantification: Quantification, volume: Volume) -> Window:
-    """Return what pictures show at first: 0 to `SHOWN_SUV` by body weight, and by any other SUV type the same pixels."""
+    """Return what pictures show at first: 0 to `SHOWN_SUV` by body weight, the same pixels by other types."""
     unit = volume.unit.value
     if quantification.suv_types:
         scales = [quantification.study.conversion.scale(name) for name in (quantification.suv_types[0], "bw")]
