@@ -97,6 +97,9 @@ def test_a_heading_sorts_the_rows_and_what_is_not_defined_stays_last(fused):
     assert (first, second) == ("descending", "ascending")
     assert down == [*sorted(down[:2], key=float, reverse=True), "–"]
     assert up == [*sorted(down[:2], key=float), "–"]
+    watched.page.locator("th[aria-sort] button", has_text="region").press("Enter")
+    names = watched.page.locator("button.jump").all_inner_texts()
+    assert names == ["1 node", f"2 {EVIL_REGION}", "muscle"]
 
 
 def test_a_scale_bar_is_as_long_as_one_of_the_lengths_that_it_can_say(fused):
