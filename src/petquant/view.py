@@ -9,7 +9,9 @@ from typing import Any
 from petquant.background import Background
 from petquant.dicom.archive import unpacked
 from petquant.errors import PetquantError
+from petquant.export.identity import date_words
 from petquant.export.record import Privacy, record_of
+from petquant.export.report.study import shown_window
 from petquant.export.viewer import Scene
 from petquant.export.withheld import Withheld
 from petquant.flags import Severity
@@ -68,6 +70,7 @@ def view(
     return Scene(
         pet=measured.volume,
         suv_type=suv_type,
+        upper=shown_window(quantification, measured.volume).upper,
         ct=ct,
         without_ct=without_ct,
         lesions=measured.lesions,
@@ -104,8 +107,8 @@ def _facts(record: Mapping[str, Any], suv_type: str, pet: Volume, privacy: Priva
         facts |= {
             "Patient": study["patient_name"],
             "ID": study["patient_id"],
-            "Born": study["patient_birth_date"],
-            "Scanned": study["study_date"],
+            "Born": date_words(study["patient_birth_date"]),
+            "Scanned": date_words(study["study_date"]),
         }
     return {label: words for label, words in facts.items() if words}
 

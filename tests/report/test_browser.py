@@ -17,6 +17,8 @@ import pytest
 
 from petquant.export.record import Privacy, rows_of
 from petquant.export.table import as_csv
+from petquant.quantify import measure_study
+from petquant.study import Choices
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -24,6 +26,12 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
 
 # definitions/whole_study.toml: centre and radius of the two spheres, voxels of 4 mm about the origin
 SPHERES = {"1": ((-17.3, 6.1, 2.4), 9.0), "2": ((20.7, -3.2, -1.6), 7.0)}
+OVERLAPS = """(id) => {
+    const texts = [...document.querySelectorAll(`#${id} text`)].map((t) => [t.textContent, t.getBBox()]);
+    return texts.flatMap(([one, a], i) => texts.slice(i + 1).filter(([, b]) =>
+        a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height)
+        .map(([other]) => [one, other]));
+}"""
 SHAPE_ZYX, STEP_MM = (12, 24, 28), 4.0
 
 
@@ -217,14 +225,20 @@ def test_every_picture_can_be_decoded(plain):
 
 
 def test_labels_do_not_lie_on_each_other(plain):
-    overlaps = """(id) => {
-        const texts = [...document.querySelectorAll(`#${id} text`)].map((t) => [t.textContent, t.getBBox()]);
-        return texts.flatMap(([one, a], i) => texts.slice(i + 1).filter(([, b]) =>
-            a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height)
-            .map(([other]) => [one, other]));
-    }"""
-    assert plain.tab.evaluate(overlaps, "mip-coronal") == []
-    assert plain.tab.evaluate(overlaps, "mip-sagittal") == []
+    assert plain.tab.evaluate(OVERLAPS, "mip-coronal") == []
+    assert plain.tab.evaluate(OVERLAPS, "mip-sagittal") == []
+
+
+def test_a_long_unit_lies_on_nothing(open_page, whole, report_of):
+    measured = measure_study(
+        whole.study.dicom,
+        [whole.study.lesions],
+        labels=whole.study.labels,
+        choices=Choices(suv_types=("lbm-james128",)),
+    )
+    tab = open_page(report_of(measured)).tab
+    assert tab.locator("#mip-coronal text", has_text="SUV lbm-james128, g/mL").count() == 1
+    assert tab.evaluate(OVERLAPS, "mip-coronal") == []
 
 
 def test_the_table_behind_comes_out_as_it_went_in(plain, whole):

@@ -11,6 +11,7 @@ from time import process_time
 import numpy as np
 import pytest
 
+from petquant.export.identity import date_words
 from petquant.export.record import Privacy
 from petquant.export.report.labels import Anchor, placed
 from petquant.export.report.lights import lights
@@ -41,6 +42,11 @@ def test_asked_for_the_patient_stands_there_escaped(whole):
     assert "<img" not in text
     assert "\u202e" not in text
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(("text", "words"), [("20250506", "2025-05-06"), ("2025", "2025"), ("", "")])
+def test_dates_are_written_for_people(text, words):
+    assert date_words(text) == words
 
 
 def test_the_policy_allows_the_one_style_and_the_one_script_by_their_hashes(whole):

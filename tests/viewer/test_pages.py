@@ -16,6 +16,8 @@ from petquant_cli.loopback import PageServer
 from petquant.background import Background
 from petquant.export.record import Privacy
 from petquant.export.viewer import page_bytes, served_page
+from petquant.export.viewer.table import rows_of
+from petquant.study import Choices
 from petquant.view import view
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -81,6 +83,54 @@ def test_a_row_can_be_used_by_the_keyboard_alone(fused):
     watched.page.keyboard.press("Enter")
     watched.settle()
     assert json.loads(watched.readout()["regions"]) == [f"2 {EVIL_REGION}"]
+
+
+def test_a_heading_sorts_the_rows_and_what_is_not_defined_stays_last(fused):
+    _, watched, _ = fused
+    head = watched.page.locator("th[aria-sort]", has_text="SUVmax")
+    orders = []
+    for _ in range(2):
+        head.locator("button").press("Enter")
+        cells = watched.page.locator("tbody td:nth-child(3)").all_inner_texts()
+        orders.append((head.get_attribute("aria-sort"), cells))
+    (first, down), (second, up) = orders
+    assert (first, second) == ("descending", "ascending")
+    assert down == [*sorted(down[:2], key=float, reverse=True), "–"]
+    assert up == [*sorted(down[:2], key=float), "–"]
+    watched.page.locator("th[aria-sort] button", has_text="region").press("Enter")
+    names = watched.page.locator("button.jump").all_inner_texts()
+    assert names == ["1 node", f"2 {EVIL_REGION}", "muscle"]
+
+
+def test_a_scale_bar_is_as_long_as_one_of_the_lengths_that_it_can_say(fused):
+    _, watched, _ = fused
+    page = watched.page
+    page.select_option("#layout", "0")
+    watched.settle()
+    page.locator("#planes").scroll_into_view_if_needed()
+    box = page.locator("#planes").bounding_box()
+    x_mm = []
+    for part in (0.35, 0.65):
+        page.mouse.move(box["x"] + part * box["width"], box["y"] + box["height"] / 2)
+        x_mm.append(watched.readout("pointer")["mm"][0])
+    mm_per_px = (x_mm[1] - x_mm[0]) / (0.3 * box["width"])
+    bar_px = page.evaluate(
+        """() => {
+            const canvas = document.getElementById("overlay"), { width, height } = canvas;
+            const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+            let longest = 0;
+            for (let pixel = 0, run = 0; pixel < width * height; pixel++) {
+                const isBar = [0xff, 0xe9, 0xb8, 0xff].every((level, n) => data[4 * pixel + n] === level);
+                run = isBar ? run + 1 : 0;
+                longest = Math.max(longest, run);
+            }
+            return longest;
+        }"""
+    )
+    length_mm = bar_px * mm_per_px
+    voxel_mm = 4.0 / (x_mm[1] - x_mm[0])  # a place is known to a voxel
+    assert min(abs(length_mm / mm - 1) for mm in (5, 10, 20, 50)) < voxel_mm
+    page.select_option("#layout", "3")
 
 
 def test_arrow_keys_step_one_voxel_towards_the_side_that_they_point_to(fused):
@@ -216,6 +266,39 @@ def test_the_policy_allows_two_scripts_and_no_request(fused):
     assert re.fullmatch(r"('sha256-[\w+/=]+' ?){2}", rules["script-src"])
     assert "unsafe" not in policy
     assert "*" not in policy
+
+
+def test_what_cannot_be_seen_in_a_name_is_written_out(truth_of, tmp_path):
+    study = truth_of("tiny").study
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps({"1": "\u202egnp.exe\x1b[31m"}), encoding="utf-8")
+    html = page_bytes(view(study.dicom, [study.lesions], labels=labels)).decode("utf-8")
+    assert html.count(r"\u202egnp.exe\x1b[31m") == 2, "the row, and the label of its box"
+    assert not {"\u202e", "\x1b"} & set(html)
+
+
+def test_other_suv_types_show_the_same_pixels_at_first(truth_of):
+    """SUVbsa over SUVbw is the surface (DuBois) in cm2 over the weight in g."""
+    truth = truth_of("tiny")
+    scene = view(truth.study.dicom, choices=Choices(suv_types=("bsa",)))
+    kg, m = truth.definition.header.weight_kg, truth.definition.header.height_m
+    surface_cm2 = 71.84 * kg**0.425 * (100 * m) ** 0.725
+    assert scene.upper == pytest.approx(7 * surface_cm2 / (1000 * kg), rel=1e-9)
+
+
+def test_without_suv_the_mean_of_a_background_is_shown_and_its_fivefold_is_the_window(truth_of):
+    def edit(dataset, _index):
+        del dataset.PatientWeight
+
+    study = truth_of("tiny", edit=edit).study
+    (name,) = study.backgrounds
+    scene = view(
+        study.dicom, [study.lesions], backgrounds=[Background(name=name, path=str(study.backgrounds[name]))]
+    )
+    mean = scene.references[0]["mean"]
+    assert mean > 0
+    assert mean in rows_of(scene)[-1]["cells"]
+    assert scene.upper == pytest.approx(5 * mean)
 
 
 def test_two_pages_of_the_same_study_are_the_same_bytes(truth_of):

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from petquant.study.source import Source
 
-__all__ = ["IDENTIFIERS", "hashed_uids", "identifiers", "study_key"]
+__all__ = ["IDENTIFIERS", "date_words", "hashed_uids", "identifiers", "study_key"]
 
 IDENTIFIERS: Final = ("patient_name", "patient_id", "patient_birth_date", "study_date")
 
@@ -31,6 +31,12 @@ def identifiers(source: Source) -> dict[str, str]:
     patient = source.patient
     values = (patient.name, patient.patient_id, patient.birth_date, patient.study_date)
     return dict(zip(IDENTIFIERS, values, strict=True))
+
+
+def date_words(text: str) -> str:
+    """Return a DICOM date as people read it (2025-05-06), anything else as it is."""
+    is_date = len(text) == len("YYYYMMDD") and text.isascii() and text.isdigit()
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}" if is_date else text
 
 
 def hashed_uids(record: Any, uids: set[str]) -> Any:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from petquant.background.regions import FDG, LIVER_BAND_SUV
+from petquant.export.report.page import number_words
 from petquant.metrics import Reference
 from petquant.metrics.tbr import MOST_COV
 from petquant.quantification import Quantification
@@ -204,7 +205,7 @@ def _liver(quantification: Quantification) -> Light:
             name, holds=None, found="no liver among the reference regions", expected=expected, source=source
         )
     mean = livers[0].values["mean"]
-    found = f"mean {mean:.3g} {livers[0].unit}"
+    found = f"mean {number_words(mean)} {livers[0].unit}"
     is_fdg = conversion.tracer is not None and conversion.tracer.name == FDG
     if not is_fdg or quantification.suv_types[:1] != ("bw",):
         why = "no band is known for this tracer" if not is_fdg else "no band is known for this SUV type"

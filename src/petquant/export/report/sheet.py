@@ -11,6 +11,7 @@ HIGHEST_PX: Final = 540.0
 WIDEST_PX: Final = 290.0
 FONT_PX: Final = 13.0
 CHARACTER: Final = 0.62  # width of a character over the height of the font
+STRIP: Final = 3.5  # height of the strip over that of the font: bar, numbers, unit
 LENGTHS_MM: Final = (10, 20, 50, 100, 200, 500)
 
 
@@ -64,10 +65,10 @@ def sheet_of(
         left=left - margins[0],
         top=top,
         width=whole,
-        height=height + font * 2.4,
+        height=height + font * STRIP,
         font=font,
         strip=top + height + font * 0.5,
         scale_mm=scale_mm,
         width_px=round(whole * px),
-        height_px=round((height + font * 2.4) * px),
+        height_px=round((height + font * STRIP) * px),
     )

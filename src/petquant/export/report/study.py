@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from petquant.export.identity import identifiers
+from petquant.export.identity import date_words, identifiers
 from petquant.export.record import Privacy, as_json, record_of, rows_of
 from petquant.export.report.caveats import caveats
 from petquant.export.report.chart import chart_of
@@ -26,7 +26,7 @@ from petquant.quantification import Quantification
 from petquant.roi import Roi
 from petquant.volume import Volume
 
-__all__ = ["study_report"]
+__all__ = ["shown_window", "study_report"]
 
 SHOWN_SUV: Final = 7.0  # darkest of the pictures by body weight, one for all tracers; no number depends on it
 SHOWN_RATIO: Final = 5.0  # the same, times the mean of a reference, where there is no SUV
@@ -62,7 +62,7 @@ def study_report(
     """
     record = record_of(quantification, privacy)
     orientation = orientation_of(volume.grid)
-    window = _window(quantification, volume)
+    window = shown_window(quantification, volume)
     rows = record["measurements"][: len(lesions)]
     of_lesions = shown_lesions(rows, lesions, volume=volume, orientation=orientation)
     of_references = shown_references(
@@ -80,7 +80,12 @@ def study_report(
     chart = chart_of(named, record["references"])
     values = {
         "record": record,
-        "patient": identifiers(patient) if privacy.with_identifiers else {},
+        "patient": {
+            name: date_words(text) if name.endswith("_date") else text
+            for name, text in identifiers(patient).items()
+        }
+        if privacy.with_identifiers
+        else {},
         "summary": summary_of(record),
         "lights": lights(quantification, height_mm=height_mm),
         "window": window,
@@ -134,8 +139,8 @@ def _figures(levels: NDArray[np.uint8], orientation: Orientation, shown: Sequenc
     return {"views": views, "turning": turning, "around": around}
 
 
-def _window(quantification: Quantification, volume: Volume) -> Window:
-    """Return what is shown: 0 to `SHOWN_SUV` by body weight, and by any other SUV type the same pixels."""
+def shown_window(quantification: Quantification, volume: Volume) -> Window:
+    """Return what pictures show at first: 0 to `SHOWN_SUV` by body weight, the same pixels by other types."""
     unit = volume.unit.value
     if quantification.suv_types:
         scales = [quantification.study.conversion.scale(name) for name in (quantification.suv_types[0], "bw")]

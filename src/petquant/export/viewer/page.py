@@ -1,6 +1,7 @@
 """The page of the viewer: one HTML file with all in it, or the same page beside its volumes.
 
-What comes from files is text to the template (autoescape) and to the script (textContent); the content
+What comes from files is text to the template (autoescape) and to the script (textContent), and characters of
+it that cannot be seen stand as their escapes; the content
 security policy allows the two scripts and the one style sheet by their hashes, and no request but, when the
 page is served, for its own volumes.
 """
@@ -22,6 +23,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from petquant.export.report.page import visible
 from petquant.export.viewer.notes import notes_of
 from petquant.export.viewer.outlines import runs_of
 from petquant.export.viewer.picture import (
@@ -38,6 +40,7 @@ from petquant.version import __version__
 __all__ = ["ServedPage", "page_bytes", "served_page"]
 
 HERE: Final = Path(__file__).parent
+PRESETS: Final = (5 / 7, 1.0, 10 / 7, 15 / 7)  # of the window at first: 0 to 5, 7, 10, 15 by body weight
 GZIP_LEVEL: Final = 4  # 6 takes twice as long for 2 % less
 
 
@@ -139,16 +142,23 @@ def _page(scene: Scene, *, is_inline: bool) -> ServedPage:
         },
         "ct": None if ct is None else {"split": ct[1], "outside": NO_CT},
         "regions": [
-            {"name": f"{row['number']} {row['name']}".strip(), "n_runs": count, "place": row["place"]}
+            {
+                "name": visible(f"{row['number']} {row['name']}".strip()),
+                "kind": row["kind"],
+                "n_runs": count,
+                "place": row["place"],
+            }
             for row, count in zip(rows, counts, strict=True)
         ],
-        "auto_upper": auto_window(scene.pet),
+        "upper": _rounded(scene.upper),
+        "auto_upper": _rounded(auto_window(scene.pet)),
     }
     policy, scripts = _policy(is_inline=is_inline)
     html = _template().render(
         scene=scene,
         columns=columns_of(scene),
         rows=rows,
+        presets=[_rounded(scene.upper * part) for part in PRESETS] if scene.is_suv else [],
         facts=_as_script(facts),
         blocks=blocks,
         policy=policy,
@@ -180,6 +190,7 @@ def _template() -> Any:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=lambda value: value if isinstance(value, Markup) else visible(str(value)),
     )
     environment.filters["number"] = number_words
     return environment.get_template("viewer.html.j2")
@@ -209,6 +220,11 @@ def _policy(*, is_inline: bool) -> tuple[str, dict[str, str]]:
         "form-action 'none'",
     )
     return "; ".join(rules), texts
+
+
+def _rounded(value: float) -> float:
+    """Return a value to two digits, as an end of a window is written."""
+    return float(f"{value:.2g}")
 
 
 def _as_script(facts: Mapping[str, Any]) -> Markup:

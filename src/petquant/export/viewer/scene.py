@@ -23,6 +23,8 @@ class Scene:
         Every slice of it, in SUV, or in its native unit when SUV was refused.
     suv_type
         ``bw`` ...; ``none`` or ``native`` when the values are no SUV.
+    upper
+        Value at the upper end of the window at first.
     ct
         In HU, on a grid of its own; None when there is none to show.
     without_ct
@@ -45,6 +47,7 @@ class Scene:
 
     pet: Volume
     suv_type: str
+    upper: float
     ct: Volume | None = None
     without_ct: str = ""
     lesions: tuple[Roi, ...] = ()

@@ -24,7 +24,7 @@ NATIVE_COLUMNS: Final = {
     "activity_peak_bqml": "peak Bq/mL",
     "mtv_ml": "MTV mL",
 }
-OF_REFERENCES: Final = {"suv_max": "max", "suv_mean": "mean", "mtv_ml": "volume_ml"}
+OF_REFERENCES: Final = {"suv_mean": "mean", "activity_mean_bqml": "mean", "mtv_ml": "volume_ml"}
 
 
 def unit_words(scene: Scene) -> str:

@@ -7,6 +7,8 @@
   const at = (id) => document.getElementById(id);
   // Okabe and Ito's colours that can be told apart with any colour vision, on black and on white
   const COLOURS = ["#56b4e9", "#009e73", "#cc79a7", "#e69f00", "#f0e442", "#0072b2", "#d55e00"];
+  const BACKGROUND = "#ffffff", CASING = "#000b"; // backgrounds are dashed
+  const BARS_MM = [200, 100, 50, 20, 10, 5]; // lengths of a scale bar, of which it takes a quarter of a plane at most
   const NONE = 0, PAN = 3; // NiiVue's drag modes
   const GAP_PX = 14; // around the middle of the crosshair, so that it hides nothing
   const ARRAYS = { int8: Int8Array, uint8: Uint8Array, int16: Int16Array, uint16: Uint16Array, int32: Int32Array,
@@ -20,7 +22,7 @@
   const SEEN = ["L", "P", "H"], UNSEEN = ["R", "A", "F"]; // ends of x, y, z in LPS
   const ENDS = [["L", "R"], ["P", "A"], ["F", "H"]]; // of the axes of a picture, where its fraction is 0 and 1
 
-  const state = { mode: facts.ct ? "fusion" : "pet", lower: 0, upper: 7, colours: { fusion: "pq_hot", pet: "pq_grey" },
+  const state = { mode: facts.ct ? "fusion" : "pet", lower: 0, upper: facts.upper, colours: { fusion: "pq_hot", pet: "pq_grey" },
     opacity: 0.7, level: 40, width: 400, chosen: -1, hidden: new Set() };
   let numbers, shown, hu, regions, nv, petImage, ctImage;
 
@@ -113,7 +115,7 @@
         if (k < 0 || j < 0 || i < 0 || k >= size[0] || j >= size[1] || i >= size[2]) return false;
         return mask[(k * size[1] + j) * size[2] + i] === 1;
       };
-      return { ...region, low, high, holds, colour: COLOURS[number % COLOURS.length] };
+      return { ...region, low, high, holds, colour: region.kind === "background" ? BACKGROUND : COLOURS[number % COLOURS.length] };
     });
   }
 
@@ -230,7 +232,6 @@
     return [R, G, B].map((band) => Math.round(band[n - 1] + part * (band[n] - band[n - 1])));
   }
 
-
   function drawBar(name) {
     const canvas = at("bar"), ink = canvas.getContext("2d");
     for (let x = 0; x < canvas.width; x++) {
@@ -259,7 +260,7 @@
     drawMip();
     drawBar(name);
     press("modes", (button) => button.dataset.mode === mode);
-    press("windows", (button) => state.lower === 0 && (button.dataset.upper === "auto" ? autoUpper() : Number(button.dataset.upper)) === state.upper);
+    press("windows", (button) => state.lower === 0 && (button.dataset.upper === "auto" ? facts.auto_upper : Number(button.dataset.upper)) === state.upper);
     press("ct-windows", (button) => Number(button.dataset.level) === state.level && Number(button.dataset.width) === state.width);
     at("lower").value = String(state.lower);
     at("upper").value = String(state.upper);
@@ -271,8 +272,6 @@
   function press(id, isPressed) {
     at(id)?.querySelectorAll("button").forEach((button) => button.setAttribute("aria-pressed", String(isPressed(button))));
   }
-
-  const autoUpper = () => Number(facts.auto_upper.toPrecision(2));
 
   // --- the projection -----------------------------------------------------------------------------------------
 
@@ -324,21 +323,20 @@
       ink.lineTo(canvas.width, (1 - z) * canvas.height);
       ink.stroke();
     }
+    const longest = Math.max(canvas.width, canvas.height);
     if (at("outlines").checked) {
       regions.forEach((region, number) => {
         if (!region.place || state.hidden.has(number)) return;
         const [x, , z] = fractionsOf(region.place);
-        ink.strokeStyle = region.colour;
-        ink.lineWidth = number === state.chosen ? 5 : 3;
-        ink.beginPath();
-        ink.arc((1 - x) * canvas.width, (1 - z) * canvas.height, canvas.height / 45, 0, 2 * Math.PI);
-        ink.stroke();
+        const circle = new Path2D(), wide = longest / (number === state.chosen ? 240 : 400);
+        circle.arc((1 - x) * canvas.width, (1 - z) * canvas.height, longest / 45, 0, 2 * Math.PI);
+        stroked(ink, circle, region, wide, 1.8 * wide);
       });
     }
     ink.fillStyle = "#333";
-    ink.font = `${Math.round(canvas.height / 28)}px sans-serif`;
+    ink.font = `${Math.round(longest / 28)}px sans-serif`;
     ink.fillText("R", 6, canvas.height / 2);
-    ink.fillText("L", canvas.width - canvas.height / 28, canvas.height / 2);
+    ink.fillText("L", canvas.width - longest / 28, canvas.height / 2);
   }
 
   function goByMip(event) {
@@ -383,6 +381,8 @@
       if (at("crosshair").checked) cross(ink, left, top, width, height, x(nv.scene.crosshairPos[u]), y(nv.scene.crosshairPos[v]), dpr);
       ink.restore();
       letter(ink, Math.min(left, left + width), top, Math.abs(width), height, b[u] > a[u] !== width < 0 ? ENDS[u] : [...ENDS[u]].reverse(), ENDS[v], dpr);
+      const per_mm = Math.abs(x(1) - x(0)) / (along[u].index.length * along[u].step);
+      scaleBar(ink, Math.min(left, left + width), top + height, Math.abs(width), per_mm, dpr);
     });
   }
 
@@ -414,6 +414,26 @@
     put(below, left + width / 2 + pad, top + height - pad - size / 2, "left");
   }
 
+  function scaleBar(ink, left, bottom, width, per_mm, dpr) {
+    const length_mm = BARS_MM.find((mm) => mm * per_mm <= width / 4);
+    if (!length_mm) return;
+    const x = left + 6 * dpr, y = bottom - 8 * dpr;
+    ink.font = `600 ${11 * dpr}px system-ui, sans-serif`;
+    ink.textAlign = "left";
+    for (const [colour, wide] of [["#000", 5], ["#ffe9b8", 2]]) {
+      ink.strokeStyle = colour;
+      ink.lineWidth = wide * dpr;
+      ink.beginPath();
+      ink.moveTo(x, y);
+      ink.lineTo(x + length_mm * per_mm, y);
+      ink.stroke();
+    }
+    ink.strokeStyle = "#000";
+    ink.lineWidth = 3 * dpr;
+    ink.strokeText(`${length_mm / 10} cm`, x, y - 9 * dpr);
+    ink.fillText(`${length_mm / 10} cm`, x, y - 9 * dpr);
+  }
+
   function outline(ink, region, [u, v, w], plane, x, y, dpr, isChosen) {
     const [across, up, through] = [along[u], along[v], along[w]];
     if (plane < region.low[through.axis] || plane > region.high[through.axis]) return;
@@ -434,13 +454,22 @@
         if (!holds(p, q + dv)) line(x0, y1, x1, y1);
       }
     }
+    stroked(ink, path, region, (isChosen ? 2.5 : 1.5) * dpr, (isChosen ? 5 : 3.5) * dpr);
+  }
+
+  function stroked(ink, path, region, wide, casing) {
     ink.lineCap = "round";
-    ink.strokeStyle = "#000b";
-    ink.lineWidth = (isChosen ? 5 : 3.5) * dpr;
+    ink.strokeStyle = CASING;
+    ink.lineWidth = casing;
     ink.stroke(path);
+    if (region.kind === "background") {
+      ink.lineCap = "butt";
+      ink.setLineDash([2.5 * wide, 2.5 * wide]);
+    }
     ink.strokeStyle = region.colour;
-    ink.lineWidth = (isChosen ? 2.5 : 1.5) * dpr;
+    ink.lineWidth = wide;
     ink.stroke(path);
+    ink.setLineDash([]);
   }
 
   // --- moving -------------------------------------------------------------------------------------------------
@@ -462,6 +491,7 @@
       row.setAttribute("aria-current", String(Number(row.dataset.region) === number));
     });
     go(fractionsOf(regions[number].place));
+    at("planes").scrollIntoView({ block: "nearest" }); // in a narrow window the table lies below them
   }
 
   const STEPS = { ArrowLeft: [0, 1], ArrowRight: [0, -1], ArrowUp: [1, 1], ArrowDown: [1, -1], PageUp: [2, 1], PageDown: [2, -1] };
@@ -482,6 +512,21 @@
     else say(at("pointer"), "Pointer:", fractions);
   }
 
+  // Numbers begin with the largest, names with the first; what is not defined stays last.
+  function sorted(head) {
+    const isNumber = head.classList.contains("n"), body = head.closest("table").tBodies[0];
+    const [first, second] = isNumber ? ["descending", "ascending"] : ["ascending", "descending"];
+    const order = head.getAttribute("aria-sort") === first ? second : first;
+    for (const other of head.parentElement.cells) if (other.ariaSort) other.ariaSort = other === head ? order : "none";
+    const key = (row) => isNumber ? row.cells[head.cellIndex].dataset.key : row.querySelector(".jump").textContent;
+    const compared = (a, b) => {
+      const [x, y] = [key(a), key(b)];
+      if (x === "" || y === "") return (x === "") - (y === "");
+      return (order === "ascending" ? 1 : -1) * (isNumber ? x - y : x.localeCompare(y, "en", { numeric: true }));
+    };
+    body.append(...[...body.rows].sort(compared));
+  }
+
   function setWindow(lower, upper) {
     if (!(Number.isFinite(lower) && Number.isFinite(upper) && upper > lower)) return show(); // as it was
     state.lower = lower;
@@ -492,7 +537,7 @@
   function listen() {
     at("modes").addEventListener("click", ({ target }) => { if (target.dataset.mode) { state.mode = target.dataset.mode; show(); } });
     at("windows").addEventListener("click", ({ target: { dataset } }) => {
-      if (dataset.upper) setWindow(0, dataset.upper === "auto" ? autoUpper() : Number(dataset.upper));
+      if (dataset.upper) setWindow(0, dataset.upper === "auto" ? facts.auto_upper : Number(dataset.upper));
     });
     for (const id of ["lower", "upper"]) {
       at(id).addEventListener("change", () => setWindow(at("lower").valueAsNumber, at("upper").valueAsNumber));
@@ -530,6 +575,7 @@
         drawMip();
       });
     });
+    document.querySelectorAll(".sorts").forEach((button) => button.addEventListener("click", () => sorted(button.parentElement)));
     at("all")?.addEventListener("change", ({ target }) => {
       document.querySelectorAll("tr[data-region] input").forEach((box) => {
         if (box.checked !== target.checked) box.click();
@@ -552,10 +598,10 @@
       multiplanarShowRender: 0, multiplanarForceRender: false, dragMode: PAN, crosshairWidth: 0, sagittalNoseLeft: true, isOrientationTextVisible: false, loadingText: "",
       viewModeHotKey: "", clipPlaneHotKey: "", cycleClipPlaneHotKey: "", multiplanarPadPixels: 4 });
     await nv.attachToCanvas(at("gl"));
+    at("gl").tabIndex = -1; // the planes around it take the keys
     for (const [name, map] of Object.entries(MAPS)) nv.addColormap(name, { ...map, A: map.I.map(() => 255), min: 0, max: 0 });
     const draw = nv.drawScene.bind(nv);
     nv.drawScene = (...given) => { const drawn = draw(...given); drawOutlines(); return drawn; };
-    if (!facts.is_suv) state.upper = autoUpper();
     nv.updateGLVolume = () => {}; // it takes all volumes to the graphics card; once, by show(), is enough
     if (facts.ct) {
       const lines = ctLines(), size = lines.map((line) => line.index.length);
