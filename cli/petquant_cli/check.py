@@ -35,7 +35,8 @@ def run(
     from petquant.errors import Refused
     from petquant.export.checked import checked_record
     from petquant.export.record import as_json
-    from petquant_cli.destination import apart, checked_format, existing, put, read_with
+    from petquant.paths import existing
+    from petquant_cli.destination import apart, checked_format, put, read_with
 
     format_ = "table" if format_ is None and out is None else checked_format(format_, out, FORMATS)
     apart(out, read_with(study)[1:])

@@ -15,6 +15,7 @@ from petquant_cli.options import with_choices_for_all
 if TYPE_CHECKING:
     from petquant.compare import ScanInput, Settings
     from petquant.comparison import Comparison
+    from petquant.reads.protocol import Protocol
     from petquant.roi import Reading
     from petquant.study import Choices
 
@@ -48,7 +49,10 @@ def run(
     ] = "drawn",
     protocol: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Hold every scan against a shipped protocol (see info)."),
+        typer.Option(
+            metavar="NAME|FILE.toml",
+            help="Hold every scan against a protocol: a shipped one (see info) or a file.",
+        ),
     ] = None,
     roi_a: Annotated[
         list[Path] | None, typer.Option(help="Lesions of study A; repeatable.", rich_help_panel=TWO)
@@ -59,19 +63,23 @@ def run(
     background_a: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=FILE[:LABEL]", help="Reference region of study A; repeatable.", rich_help_panel=TWO
+            metavar="NAME=PLACE",
+            help="Reference region of study A: a place as of --background of suv; repeatable.",
+            rich_help_panel=TWO,
         ),
     ] = None,
     background_b: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=FILE[:LABEL]", help="Reference region of study B; repeatable.", rich_help_panel=TWO
+            metavar="NAME=PLACE",
+            help="Reference region of study B: a place as of --background of suv; repeatable.",
+            rich_help_panel=TWO,
         ),
     ] = None,
     exclude_a: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FILE[:LABEL]",
+            metavar="FILE[:LABEL]|SHAPE",
             help="Physiologic uptake of study A, which no forced read enters; repeatable.",
             rich_help_panel=TWO,
         ),
@@ -79,7 +87,7 @@ def run(
     exclude_b: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FILE[:LABEL]",
+            metavar="FILE[:LABEL]|SHAPE",
             help="Physiologic uptake of study B, which no forced read enters; repeatable.",
             rich_help_panel=TWO,
         ),
@@ -98,6 +106,17 @@ def run(
     series_b: Annotated[
         str | None, typer.Option(help="Series of study B, as --series of suv.", rich_help_panel=TWO)
     ] = None,
+    psf_fwhm_mm_a: Annotated[
+        float | None,
+        typer.Option(
+            help="Width of the noise correlation of study A (FWHM of the reconstruction): gives the noise in "
+            "the uncertainties.",
+            rich_help_panel=TWO,
+        ),
+    ] = None,
+    psf_fwhm_mm_b: Annotated[
+        float | None, typer.Option(help="The same of study B.", rich_help_panel=TWO)
+    ] = None,
     reads: Annotated[
         Path | None,
         typer.Option(help="What a reader saw: CSV with lesion_id, tracer, visual ...", rich_help_panel=TWO),
@@ -105,6 +124,22 @@ def run(
     tracers: Annotated[
         str | None,
         typer.Option(metavar="A,B", help="Tracers of the manifest to compare, a first; all by default."),
+    ] = None,
+    uncertainty: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME=NUMBER,...",
+            help="Standard uncertainties in place of the assumed ones: calibration, activity, residual and "
+            "weight in percent, clock in minutes.",
+        ),
+    ] = None,
+    repeatability: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROW",
+            help="Row of the table of repeatability (see info) that changes are held against, in place of "
+            "the default of its tracer; repeatable.",
+        ),
     ] = None,
     match_ids: Annotated[
         bool,
@@ -137,8 +172,10 @@ def run(
     from petquant.compare import DRAWN, Settings, compare, read_cohort, rule_of
     from petquant.export.comparison_folder import FILES, KEY, write_comparison
     from petquant.export.comparison_folder import pseudonym_key as key_of
-    from petquant.reads.protocol import protocol_of
-    from petquant_cli.destination import checked_format, existing, secret
+    from petquant.paths import existing
+    from petquant.reads.repeatability import chosen_repeatability
+    from petquant.reads.uncertainty import inputs_of
+    from petquant_cli.destination import checked_format, secret
     from petquant_cli.messages import MESSAGES
 
     format_ = checked_format(format_, None, FORMATS)
@@ -154,9 +191,13 @@ def run(
         "--labels-b": labels_b,
         "--series-a": series_a,
         "--series-b": series_b,
+        "--psf-fwhm-mm-a": psf_fwhm_mm_a,
+        "--psf-fwhm-mm-b": psf_fwhm_mm_b,
         "--reads": reads,
     }
-    _require_form(scans, [option for option, value in of_two.items() if value], tracers)
+    _require_form(
+        scans, [option for option, value in of_two.items() if value or isinstance(value, float)], tracers
+    )
     if len(scans) == 1:
         asked = read_cohort(existing(scans[0]), choices=choices)
     else:
@@ -169,23 +210,26 @@ def run(
                 exclusions=exclusions,
                 labels=labels,
                 reads=reads,
+                psf_fwhm_mm=psf_fwhm_mm,
                 choices=replace(choices, series=series),
             )
-            for place, study, rois, backgrounds, exclusions, labels, series in (
-                ("a", scans[0], roi_a, background_a, exclude_a, labels_a, series_a),
-                ("b", scans[1], roi_b, background_b, exclude_b, labels_b, series_b),
+            for place, study, rois, backgrounds, exclusions, labels, series, psf_fwhm_mm in (
+                ("a", scans[0], roi_a, background_a, exclude_a, labels_a, series_a, psf_fwhm_mm_a),
+                ("b", scans[1], roi_b, background_b, exclude_b, labels_b, series_b, psf_fwhm_mm_b),
             )
         )
     files = [name for name in FILES if pseudonym_key is None or name != KEY]
     _require_apart(out, files, [*scans, pseudonym_key, *_inputs(asked)])
     settings = Settings(
         rule=None if positivity.strip() == DRAWN else rule_of(positivity),
-        protocol=None if protocol is None else protocol_of(protocol),
+        protocol=None if protocol is None else _protocol(protocol),
         tracers=_tracers(tracers, asked),
         matches_ids=match_ids,
         ignores_patient_id=reading.ignore_patient_id,
         key=key_of(out) if pseudonym_key is None else secret(pseudonym_key),
         has_hashed_uids=hash_uids,
+        uncertainty={} if uncertainty is None else inputs_of(uncertainty),
+        repeatability=chosen_repeatability(repeatability or ()),
     )
     found = compare(
         asked,
@@ -211,12 +255,14 @@ def _scan(
     exclusions: list[str] | None,
     labels: Path | None,
     reads: Path | None,
+    psf_fwhm_mm: float | None,
     choices: Choices,
 ) -> ScanInput:
     """Return one of two studies, for the time being called by its letter."""
+    from petquant.background import background_of, region_of
     from petquant.compare import ScanInput
     from petquant.errors import UsageError
-    from petquant_cli.destination import background_of, existing
+    from petquant.paths import existing
 
     if not rois and not choices.allow_empty:
         raise UsageError.of("OPTION_INVALID", f"no --roi-{place}", expected="the lesions of each study")
@@ -224,10 +270,11 @@ def _scan(
         study=str(existing(study)),
         rois=tuple(str(existing(roi)) for roi in rois or ()),
         backgrounds=tuple(background_of(text) for text in backgrounds or ()),
-        exclusions=tuple(background_of(f"exclude={text}") for text in exclusions or ()),
+        exclusions=tuple(region_of(text, name="exclude") for text in exclusions or ()),
         labels=None if labels is None else str(existing(labels)),
         tracer=place,
         reads=None if reads is None else str(existing(reads)),
+        psf_fwhm_mm=psf_fwhm_mm,
         choices=choices,
     )
 
@@ -246,6 +293,13 @@ def _require_form(scans: list[Path], of_two: list[str], tracers: str | None) -> 
     if wrong:
         expected = "two studies" if len(scans) == 1 else "a manifest"
         raise UsageError.of("OPTION_INVALID", ", ".join(wrong), expected=f"{expected} beside it")
+
+
+def _protocol(text: str) -> Protocol:
+    """Return the shipped protocol of that name, or that of a file."""
+    from petquant.reads.protocol import protocol_at, protocol_of
+
+    return protocol_at(text) if text.lower().endswith(".toml") else protocol_of(text)
 
 
 def _tracers(text: str | None, asked: Iterable[ScanInput]) -> tuple[str, ...]:

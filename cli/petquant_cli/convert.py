@@ -29,7 +29,8 @@ def run(
     """Write the SUV volume as NIfTI with side-car."""
     from petquant.convert import convert, sidecar_path_of
     from petquant.errors import UsageError
-    from petquant_cli.destination import apart, existing, read_with
+    from petquant.paths import existing
+    from petquant_cli.destination import apart, read_with
     from petquant_cli.messages import MESSAGES
 
     if not out.name.endswith((".nii", ".nii.gz")):

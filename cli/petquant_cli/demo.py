@@ -30,8 +30,9 @@ def run(
 
     from petquant.export.record import Privacy, as_json, record_of
     from petquant.output import write_whole
-    from petquant.quantify import Background, quantify
+    from petquant.quantify import Background, measure_study
     from petquant_cli.messages import MESSAGES
+    from petquant_cli.report import write_report
     from petquant_cli.screen import print_quantification
 
     written = []
@@ -40,7 +41,7 @@ def run(
         phantom = catalogue.build(definition, out / name)
         if phantom.lesions is None:
             raise LookupError(f"{definition} has no lesions")
-        quantification = quantify(
+        measured = measure_study(
             phantom.dicom,
             [phantom.lesions],
             labels=phantom.labels,
@@ -48,15 +49,18 @@ def run(
                 Background(name=background, path=str(phantom.backgrounds[background]))
                 for background in BACKGROUNDS
             ],
+            has_ct=True,
         )
+        quantification = measured.quantification
         print_quantification(quantification, Privacy())
         typer.echo(f"{_against_truth(quantification, phantom)}\n")
-        report = out / f"{name}.json"
-        write_whole(report, as_json(record_of(quantification, Privacy())))
-        written.append((phantom, report))
+        results, report = out / f"{name}.json", out / f"{name}.html"
+        write_whole(results, as_json(record_of(quantification, Privacy())))
+        write_report(measured, Privacy(), report)
+        written.append((phantom, results, report))
     typer.echo("Files written:")
-    for phantom, report in written:
-        typer.echo(f"  study {phantom.dicom}, regions {phantom.lesions}, report {report}")
+    for phantom, results, report in written:
+        typer.echo(f"  study {phantom.dicom}, regions {phantom.lesions}, results {results}, report {report}")
     first = written[0][0]
     typer.echo(f"Next: petquant check {first.dicom}")
     typer.echo(f"      petquant suv {first.dicom} --roi {first.lesions} --labels {first.labels}")

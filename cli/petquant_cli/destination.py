@@ -1,8 +1,7 @@
-"""Where words point to: paths that must exist, the format of an output, and its destination."""
+"""Where words point to: the file of a secret, the format of an output, and its destination."""
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,109 +12,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "apart",
-    "background_of",
     "checked_format",
-    "existing",
-    "file_and_label",
     "file_of",
     "put",
     "read_with",
     "secret",
 ]
 
-BACKGROUND = "NAME=FILE[:LABEL][,erode=MM], NAME=sphere:..., NAME=cylinder:... or NAME=auto:..."
-
-
-def existing(path: Path) -> Path:
-    """Return `path`.
-
-    Raises
-    ------
-    UsageError
-        PATH_NOT_FOUND, when nothing is there.
-    UnreadableInput
-        FILE_UNREADABLE, when the way to it is barred.
-    """
-    from petquant.errors import UnreadableInput, UsageError
-
-    try:
-        is_there = path.exists() or path.is_symlink()
-    except OSError as error:
-        raise UnreadableInput.of(
-            "FILE_UNREADABLE",
-            error.strerror or str(error),
-            expected="a path that may be entered",
-            path=str(path),
-        ) from error
-    if not is_there:
-        raise UsageError.of(
-            "PATH_NOT_FOUND", f"{path} does not exist", remedy="give an existing file or folder"
-        )
-    return path
-
-
-def file_and_label(place: str) -> tuple[Path, str | None]:
-    """Return file and label of ``FILE[:LABEL]``; a file whose name ends like a label is the file.
-
-    Raises
-    ------
-    PetquantError
-        As `existing`.
-    """
-    file, colon, label = place.rpartition(":")
-    if colon and label and not Path(place).exists() and Path(file).exists():
-        return Path(file), label
-    return existing(Path(place)), None
-
-
-def background_of(text: str) -> Background:
-    """Return the background that an option describes, see `BACKGROUND`.
-
-    Raises
-    ------
-    UsageError
-        OPTION_INVALID, PATH_NOT_FOUND.
-    """
-    from petquant.background import Background
-    from petquant.errors import UsageError
-    from petquant_cli.shapes import NUMBERS, shape_of
-
-    name, equals, place = text.partition("=")
-    if not equals or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        raise UsageError.of(
-            "OPTION_INVALID",
-            f"--background {text}",
-            expected=f"{BACKGROUND}, the name of letters, digits and _",
-        )
-    kind, colon, rest = place.partition(":")
-    if colon and kind == "auto":
-        return Background(name=name, automatic=rest)
-    if colon and kind in NUMBERS:
-        return Background(name=name, shape=shape_of(kind, rest, name=name, given=f"--background {text}"))
-    place, erode_mm = _erosion(place, text)
-    file, label = file_and_label(place)
-    return Background(name=name, path=str(file), label=label, erode_mm=erode_mm)
-
 
 def file_of(background: Background) -> Path | None:
     """Return the file of a background, if it has one."""
     return None if background.path is None else Path(background.path)
-
-
-def _erosion(place: str, text: str) -> tuple[str, float]:
-    """Return a place without its ``,erode=MM``, and that number; 0 without one."""
-    from petquant.errors import UsageError
-
-    before, comma, number = place.rpartition(",erode=")
-    if not comma or Path(place).exists():
-        return place, 0.0
-    try:
-        erode_mm = float(number)
-    except ValueError:
-        erode_mm = -1.0
-    if not 0 < erode_mm < float("inf"):
-        raise UsageError.of("OPTION_INVALID", f"--background {text}", expected="erode=MM, more than 0 mm")
-    return before, erode_mm
 
 
 def secret(path: Path) -> bytes:
@@ -129,6 +36,7 @@ def secret(path: Path) -> bytes:
         PATH_NOT_FOUND; OPTION_INVALID, when the file is empty and its pseudonyms anybody's to compute.
     """
     from petquant.errors import UnreadableInput, UsageError
+    from petquant.paths import existing
 
     try:
         content = existing(path).read_bytes()
@@ -169,7 +77,7 @@ def checked_format(format_: str | None, out: Path | None, formats: tuple[str, ..
     return suffix
 
 
-def apart(out: Path | None, inputs: Iterable[Path | None]) -> None:
+def apart(out: Path | None, inputs: Iterable[Path | None], *, option: str = "--out") -> None:
     """Hold an output apart from what is read.
 
     Raises
@@ -186,7 +94,7 @@ def apart(out: Path | None, inputs: Iterable[Path | None]) -> None:
         if path is not None and (target == path.resolve() or path.resolve() in target.parents):
             raise UsageError.of(
                 "OPTION_INVALID",
-                f"--out {out} would overwrite what is read: {path}",
+                f"{option} {out} would overwrite what is read: {path}",
                 expected="a place of its own",
                 remedy="choose another name",
             )

@@ -23,7 +23,8 @@ def run(
     """Write the SHA-256 of every file of a study."""
     from petquant.errors import UsageError
     from petquant.manifest import lock
-    from petquant_cli.destination import existing, put
+    from petquant.paths import existing
+    from petquant_cli.destination import put
 
     existing(study)
     if out is not None and study.resolve() in out.resolve().parents:

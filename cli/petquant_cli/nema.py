@@ -77,7 +77,8 @@ def run(
     from petquant.nema.image_quality import image_quality
     from petquant.nema.limits import STANDARDS
     from petquant.nema.uniformity import uniformity
-    from petquant_cli.destination import apart, checked_format, existing, read_with
+    from petquant.paths import existing
+    from petquant_cli.destination import apart, checked_format, read_with
 
     format_ = checked_format(format_, out, FORMATS)
     apart(out, read_with(study))

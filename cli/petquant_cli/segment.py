@@ -158,11 +158,13 @@ def run(
     """Make regions: thresholds, shapes, connected parts."""
     from dataclasses import replace
 
+    from petquant.background import background_of
     from petquant.delineation import Delineation
     from petquant.dicom.archive import unpacked
     from petquant.export.regions import sidecar_of, write_segmentation
+    from petquant.paths import existing, file_and_label
     from petquant.segment import Wanted, segment
-    from petquant_cli.destination import apart, background_of, existing, file_and_label, file_of, read_with
+    from petquant_cli.destination import apart, file_of, read_with
     from petquant_cli.messages import MESSAGES
     from petquant_cli.shapes import shapes_of
 

@@ -82,6 +82,14 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Write to a file; its suffix .csv, .tsv or .json decides.")
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH.html",
+            help="Write a page with pictures, table, quality lights and evidence as well: one file that asks "
+            "for nothing.",
+        ),
+    ] = None,
     allow_empty: Annotated[
         bool, typer.Option("--allow-empty", help="Accept a file without a region: no lesion.")
     ] = False,
@@ -100,29 +108,26 @@ def run(
     """Measure regions: SUV, peak, MTV, TLG, ratios."""
     from dataclasses import replace
 
+    from petquant.background import background_of
     from petquant.export.record import Privacy
-    from petquant.quantify import quantify
-    from petquant_cli.destination import (
-        apart,
-        background_of,
-        checked_format,
-        existing,
-        file_of,
-        read_with,
-        secret,
-    )
+    from petquant.paths import existing
+    from petquant.quantify import measure_study
+    from petquant_cli.destination import apart, checked_format, file_of, read_with, secret
     from petquant_cli.messages import MESSAGES
+    from petquant_cli.report import checked_report, write_report
 
     format_ = checked_format(format_, out, FORMATS)
     named = [background_of(text) for text in background or ()]
-    apart(out, [*read_with(study), *roi, labels, manifest, pseudonym_key, *map(file_of, named)])
+    read = [*read_with(study), *roi, labels, manifest, pseudonym_key, *map(file_of, named)]
+    apart(out, read)
+    apart(checked_report(report), read, option="--report")
     privacy = Privacy(
         with_identifiers=with_identifiers,
         has_hashed_uids=hash_uids,
         has_roi_names=_has_names(roi_names),
         key=None if pseudonym_key is None else secret(pseudonym_key),
     )
-    quantification = quantify(
+    measured = measure_study(
         existing(study),
         [existing(path) for path in roi],
         backgrounds=named,
@@ -135,8 +140,13 @@ def run(
         labels=None if labels is None else existing(labels),
         manifest=None if manifest is None else existing(manifest),
         psf_fwhm_mm=psf_fwhm_mm,
+        is_whole=report is not None,
+        has_ct=report is not None,
     )
+    quantification = measured.quantification
     MESSAGES.caveats(quantification.findings)
+    if report is not None:
+        write_report(measured, privacy, report)
     _put(quantification, privacy, format_, out)
 
 

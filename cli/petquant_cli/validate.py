@@ -127,8 +127,8 @@ def _of_another_tool(path: Path) -> list[Check]:
     from petquant_phantoms.truth_record import truth_record
 
     from petquant.errors import UsageError
+    from petquant.paths import existing
     from petquant.validation import judge, measured_of_table
-    from petquant_cli.destination import existing
 
     checks: list[Check] = []
     for (phantom, variant), measured in measured_of_table(existing(path)).items():

@@ -356,7 +356,9 @@ def _repeatability() -> str:
             "Published differences of two scans of one lesion. The change needed follows from the "
             "coefficient of variation within subjects, `100 (exp(-+2.77 wCV) - 1)`; where a source gives RC "
             "alone it is `-+RC`. Of [68Ga]Pentixafor no such study is known: its rows are those of "
-            "[68Ga]PSMA-11, and every number that rests on them says *surrogate*."
+            "[68Ga]PSMA-11, and every number that rests on them says *surrogate*. `petquant compare` takes "
+            f"{', '.join(_code(one.name) for one in repeatability_table().values() if one.is_default)}"
+            " unless `--repeatability` names others."
         ),
         _table(
             ("name", "what", "wCV, %", "RC, %", "change needed, %", "published", "n", "source", "note"),

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from petquant_phantoms.body import Body, Region, Sphere, Uptake
-from petquant_phantoms.ct_series import CtScan
 from petquant_phantoms.definition import Definition
 from petquant_phantoms.image_grid import Vector
 from petquant_phantoms.moved import Moved, RigidMotion
@@ -204,5 +203,5 @@ def _moved(scan: Definition, motion: RigidMotion) -> Definition:
     )
     if ct is not None:
         tissues = tuple(replace(t, shape=Moved(shape=t.shape, motion=motion)) for t in ct.tissues)
-        ct = CtScan(grid=ct.grid, tissues=tissues)
+        ct = replace(ct, tissues=tissues)
     return replace(scan, body=moved, ct=ct)

@@ -7,6 +7,7 @@ that overlap the later one counts. Edges are sharp: a voxel has the number of it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -44,10 +45,14 @@ class Tissue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CtScan:
-    """The CT of a phantom: its grid and what it shows, in order of painting."""
+    """The CT of a phantom: its grid and what it shows, in order of painting.
+
+    `before_pet_min` is from its acquisition to the start of the PET; negative when it came after.
+    """
 
     grid: ImageGrid
     tissues: tuple[Tissue, ...]
+    before_pet_min: float = 2.0
 
 
 @lru_cache(maxsize=8)
@@ -71,11 +76,13 @@ def ct_datasets(definition: Definition) -> list[Dataset]:
     if definition.ct is None:
         return []
     hu = hu_volume(definition.ct)
-    return [_slice(definition, definition.ct.grid, k, hu[k]) for k in range(len(hu))]
+    return [_slice(definition, definition.ct, k, hu[k]) for k in range(len(hu))]
 
 
-def _slice(definition: Definition, grid: ImageGrid, k: int, hu: NDArray[np.int16]) -> Dataset:
-    header = definition.header
+def _slice(definition: Definition, scan: CtScan, k: int, hu: NDArray[np.int16]) -> Dataset:
+    header, grid = definition.header, scan.grid
+    pet_at = min(header.series_at, *(bed.acquired_at for bed in header.beds))
+    at, fractional = pet_at - timedelta(minutes=scan.before_pet_min), header.vendor.fractional_seconds
     dataset = Dataset()
     attributes.put_patient(dataset, header)
     attributes.put_study_and_series(dataset, definition, kind="CT", number=SERIES_NUMBER)
@@ -87,8 +94,10 @@ def _slice(definition: Definition, grid: ImageGrid, k: int, hu: NDArray[np.int16
     dataset.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
     dataset.InstanceNumber = str(k + 1)
     dataset.AcquisitionNumber = "1"
-    dataset.AcquisitionDate = dataset.ContentDate = dataset.SeriesDate
-    dataset.AcquisitionTime = dataset.ContentTime = dataset.SeriesTime
+    dataset.SeriesDate = dataset.AcquisitionDate = dataset.ContentDate = attributes.date_text(at)
+    dataset.SeriesTime = dataset.AcquisitionTime = dataset.ContentTime = attributes.time_text(
+        at, fractional=fractional
+    )
     dataset.KVP = "120"
     dataset.XRayTubeCurrent = "100"
     dataset.ExposureTime = "500"

@@ -13,6 +13,9 @@ from petquant.reads.pair import LesionPair, LesionRead
 from petquant.reads.paired import Estimand
 from petquant.reads.positivity import RuleAgreement
 from petquant.reads.registration import Registration
+from petquant.reads.repeatability import PublishedRepeatability
+from petquant.reads.technical import Technical
+from petquant.reads.uncertainty import Default
 from petquant.reads.verdict import Check
 
 __all__ = ["Comparison", "ScanReport", "SessionPairs", "TracerComparison"]
@@ -32,6 +35,8 @@ class ScanReport:
         Its lesions, when no other scan was compared with it.
     checks
         Of the protocol, one a rule; None when the scan was held against none.
+    technical
+        What its uncertainties rest on; None when it was refused.
     findings
         Caveats of a scan that was measured.
     refusals
@@ -47,6 +52,7 @@ class ScanReport:
     record: Mapping[str, Any] = field(default_factory=dict)
     reads: tuple[LesionRead, ...] = ()
     checks: tuple[Check, ...] | None = None
+    technical: Technical | None = None
     findings: tuple[Finding, ...] = ()
     refusals: tuple[Finding, ...] = ()
     exit_code: int = 0
@@ -64,6 +70,8 @@ class SessionPairs:
         None were made when `refusals` say why.
     registration
         From the frame of a to that of b; None when there was none.
+    technical
+        What the uncertainties on a and b rest on.
     times
         Whether the uptake times allow a comparison; None without a protocol.
     findings, refusals
@@ -76,6 +84,7 @@ class SessionPairs:
     tracers: tuple[str, str]
     pairs: tuple[LesionPair, ...] = ()
     registration: Registration | None = None
+    technical: tuple[Technical | None, Technical | None] = (None, None)
     times: Check | None = None
     findings: tuple[Finding, ...] = ()
     refusals: tuple[Finding, ...] = ()
@@ -93,6 +102,8 @@ class TracerComparison:
         By unit: lesion, region, patient.
     regions
         Of patients, by anatomical region.
+    regions_holm
+        Region to the exact p of its McNemar test, adjusted for the number of regions by Holm.
     estimands
         Of every metric the sensitivity table, its default first.
     holm, benjamini_hochberg
@@ -109,6 +120,7 @@ class TracerComparison:
     pairs: tuple[LesionPair, ...]
     concordance: Mapping[str, Concordance]
     regions: Mapping[str, Concordance]
+    regions_holm: Mapping[str, float]
     estimands: tuple[Estimand, ...]
     holm: Mapping[str, float]
     benjamini_hochberg: Mapping[str, float]
@@ -140,6 +152,10 @@ class Comparison:
         Every pair of tracers in every session by every reader, the one asked for first.
     clinical
         Patient to columns of the clinical table.
+    uncertainty
+        The standard uncertainties in use, given or assumed, one an input.
+    repeatability
+        Tracer to the row that its changes are held against.
     """
 
     tracers: tuple[str, ...]
@@ -154,6 +170,8 @@ class Comparison:
     sessions: tuple[SessionPairs, ...]
     comparisons: tuple[TracerComparison, ...]
     clinical: Mapping[str, Mapping[str, str]]
+    uncertainty: tuple[Default, ...] = ()
+    repeatability: Mapping[str, PublishedRepeatability] = field(default_factory=dict)
 
     @property
     def refusals(self) -> tuple[Finding, ...]:

@@ -16,7 +16,7 @@ from petquant.background import (
     require_backgrounds,
 )
 from petquant.dicom.archive import unpacked
-from petquant.errors import Finding, Refused, UsageError
+from petquant.errors import Finding, PetquantError, Refused, UsageError
 from petquant.files import load_rois
 from petquant.flags import CODES, flags_of, refusals_of
 from petquant.manifest import verify
@@ -32,6 +32,7 @@ from petquant.metrics import (
     window_needed,
     without_volumes,
 )
+from petquant.occupancy.frame import slices_beside
 from petquant.quantification import Quantification
 from petquant.roi import Roi
 from petquant.study import Choices, PetStudy, open_study
@@ -63,14 +64,23 @@ class MeasuredStudy:
         was refused.
     lesions
         On the grid of the volume, in the order of the measurements.
+    backgrounds
+        On the grid of the volume, whole, in the order of the references.
     flags
         Of the scan: every measurement carries them.
+    ct
+        In HU, the slices beside the lesions loaded; None when it was not asked for or there is none.
+    why_no_ct
+        Why there is none, in words; "" when there is one, or it was not asked for.
     """
 
     quantification: Quantification
     volume: Volume
     lesions: tuple[Roi, ...]
+    backgrounds: tuple[Roi, ...]
     flags: tuple[str, ...]
+    ct: Volume | None = None
+    why_no_ct: str = ""
 
 
 def quantify(
@@ -130,6 +140,7 @@ def measure_study(
     manifest: str | os.PathLike[str] | None = None,
     psf_fwhm_mm: float | None = None,
     is_whole: bool = True,
+    has_ct: bool = False,
 ) -> MeasuredStudy:
     """Return the numbers of the regions of one study, with its volume.
 
@@ -139,6 +150,8 @@ def measure_study(
         As for `quantify`.
     is_whole
         Whether slices are kept that no region needs.
+    has_ct
+        Whether the CT beside the lesions is read too; a study without one is measured all the same.
 
     Raises
     ------
@@ -163,6 +176,7 @@ def measure_study(
         of_regions = tuple(dict.fromkeys((*of_regions, *(said for one in behind for said in one.findings))))
         if native is None:
             native = opened.volume() if is_whole else _needed(opened, [*lesions, *references_])
+        ct, why_no_ct = _ct_beside(opened, lesions) if has_ct else (None, "")
         opened.verify_unchanged()
     if manifest is not None:
         verify(study, manifest)  # what was read is what was locked: no size or time can tell a changed bit
@@ -204,8 +218,23 @@ def measure_study(
         findings=(*findings, *of_regions, *_overlap(summary)),
     )
     return MeasuredStudy(
-        quantification=quantification, volume=first, lesions=tuple(lesions), flags=flags_of(findings)
+        quantification=quantification,
+        volume=first,
+        lesions=tuple(lesions),
+        backgrounds=tuple(references_),
+        flags=flags_of(findings),
+        ct=ct,
+        why_no_ct=why_no_ct,
     )
+
+
+def _ct_beside(opened: PetStudy, lesions: list[Roi]) -> tuple[Volume | None, str]:
+    """Return the CT of the study with its slices beside the lesions, or why there is none."""
+    try:
+        ct = opened.ct()
+        return ct.volume(keep=slices_beside(opened.grid, lesions, of=ct.grid)), ""
+    except PetquantError as missing:
+        return None, "; ".join(one.found for one in missing.findings)
 
 
 def _left_right(volume: Volume, lesions: list[Roi]) -> tuple[list[Roi], tuple[Finding, ...]]:

@@ -1,7 +1,7 @@
 """Reliability 99 to 108: names that attack, and names that must not be repeated.
 
-What petquant writes today is CSV, TSV, JSON, a table, NIfTI with a side-car and manifests; there is no HTML,
-Markdown or LaTeX yet, so that rows 100 and 107 hold those forms to leave markup as the text that it is.
+Rows 100 and 107 hold CSV, TSV, JSON, the table, side-cars and manifests to leave markup as the text that it
+is; the HTML of a report is held to it in tests/report.
 """
 
 from __future__ import annotations

@@ -211,6 +211,29 @@ def test_a_protocol_flags_what_fails_and_knows_what_it_does_not_know(compared, t
     assert compared(*two.words(*RULE))["protocol"] is None
 
 
+def test_a_ct_before_the_pet_keeps_the_protocol_and_one_after_it_does_not(compared, tmp_path):
+    grid = ImageGrid(shape=(10, 12, 14), spacing_mm=(4.0, 8.0, 8.0))
+    water = (Tissue(shape=Sphere(centre_mm=(0.0, 0.0, 0.0), radius_mm=60.0)),)
+    both = Two(
+        *(
+            write_study(
+                scan_of(name, tracer, suv, ct=CtScan(grid=grid, tissues=water, before_pet_min=minutes)),
+                tmp_path / name,
+            )
+            for name, tracer, suv, minutes in (
+                ("before", FDG, FDG_SUV, 1.5),
+                ("after", PENTIXAFOR, PENTIXAFOR_SUV, -20.0),
+            )
+        )
+    )
+    record = compared(*both.words(*RULE, "--protocol", "pentixafor"))
+    found = [one for scan in record["scans"] for one in scan["protocol"] if one["rule"] == "ct_before_pet"]
+    assert [(one["verdict"], one["found"]) for one in found] == [
+        ("PASS", "CT 1.5 min before PET"),
+        ("FAIL", "CT 20 min after PET"),
+    ]
+
+
 def test_the_table_names_forced_values_and_the_default(petquant_within, two):
     result = petquant_within("compare", *two.words(*RULE), "-o", "out", "--format", "table")
     assert result.code == 0, result.err
@@ -281,6 +304,44 @@ def test_a_forced_read_in_physiologic_uptake_has_no_value_and_says_why(compared,
     assert rows["a2"]["state"] == "unknown"
     assert record["sessions"][0]["n_missing"] == 1
     assert "FORCED_READ_MISSING" in {entry["code"] for entry in record["sessions"][0]["codes"]}
+
+
+def test_a_background_holds_no_lesion_that_only_the_other_scan_shows(compared, two, tmp_path):
+    # on Pentixafor lesion two (0.75) lies amid body (0.3), and nobody drew it there
+    words = [*two.words(*RULE), "--background-b", "around=sphere:20,-16,0,14", "--psf-fwhm-mm-b", "6"]
+    record = compared(*words)
+    rows = {row["name_a"]: row for row in table(tmp_path / "out", "pairs")}
+    n_voxels = next(
+        int(row["n_voxels"])
+        for row in table(tmp_path / "out", "lesions")
+        if row["name"] == "two" and row["tracer"] == "[68Ga]Pentixafor"
+    )
+    # without the lesion the mean is that of the body; a 16-bit step is 6 / 32767
+    assert float(rows["three"]["tbr_max_around_b"]) == pytest.approx(6.0 / 0.3, rel=2e-3)
+    assert float(rows["two"]["tbr_max_around_b"]) == pytest.approx(0.75 / 0.3, rel=2e-3)
+    assert "LESION_OVERLAPS_BACKGROUND" in rows["three"]["flags_b"].split()
+    codes = {entry["code"]: entry["found"] for entry in record["sessions"][0]["codes"]}
+    assert codes["LESION_OVERLAPS_BACKGROUND"].startswith(f"scan b: around: {n_voxels} voxels")
+
+
+def test_a_background_that_is_mostly_such_a_lesion_gives_no_ratio(compared, two, tmp_path):
+    record = compared(*two.words(*RULE), "--background-b", "around=sphere:20,-16,0,9")
+    rows = {row["name_a"]: row for row in table(tmp_path / "out", "pairs")}
+    assert {row["tbr_max_around_b"] for row in rows.values()} == {""}
+    assert all(row["tbr_max_blood_pool_b"] for row in rows.values())
+    assert "BACKGROUND_MOSTLY_LESION" in {entry["code"] for entry in record["sessions"][0]["codes"]}
+
+
+@pytest.mark.parametrize(("focal", "state"), [("1", "both"), ("0", "b_only"), ("", "unknown")])
+def test_focal_uptake_of_marrow_is_positive_whatever_its_numbers(focal, state, compared, two, tmp_path):
+    # three: FDG 0.5, Pentixafor 6.0, liver 1.0 on both
+    (tmp_path / "reads.csv").write_text(
+        f"lesion_id,tracer,focal,x,y,z\nmarrow,FDG,{focal},-22,18,0\nmarrow,Pentixafor,0,-22,18,0\n"
+    )
+    words = [str(word).replace("blood_pool=", "liver=") for word in two.words("--positivity", "marrow")]
+    compared(*words, "--reads", "reads.csv")
+    rows = {row["name_a"]: row for row in table(tmp_path / "out", "pairs")}
+    assert rows["three"]["state"] == state
 
 
 def test_a_lesion_of_a_reader_that_nobody_drew_is_refused(petquant_within, two, tmp_path):

@@ -7,11 +7,15 @@ found by a forced read.
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+
 import pytest
 from petquant_phantoms import Body, Definition, ImageGrid, Region, Sphere, Uptake, write_study
 from petquant_phantoms.radiopharmaceuticals import FDG, PENTIXAFOR
 
 from petquant.compare import ScanInput, Settings, compare, rule_of
+from petquant.errors import LimitReached
 from petquant.quantify import Background
 
 COHORT = """
@@ -143,3 +147,24 @@ def test_means_and_agreement(found):
     assert agreed.ccc.value == pytest.approx(-0.00970, abs=1e-4)
     assert agreed.bland_altman.mean.value == pytest.approx(0.8091, abs=2e-4)
     assert agreed.icc["ICC(A,1)"].value == pytest.approx(-0.01009, abs=1e-4)
+
+
+class Deadly(dict):
+    """A clinical table that ends the process that it is sent to."""
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_a_process_that_dies_takes_its_patient_alone(scans):
+    of_two = [one for one in scans if one.patient in {"P0", "P1"}]
+    of_two[0] = replace(of_two[0], clinical=Deadly())
+    found = compare(of_two, Settings(rule=rule_of(">1.5*blood_pool")), workers=2)
+    refused = {scan.patient: [one.code for one in scan.refusals] for scan in found.scans}
+    assert refused == {"P0": ["PROCESS_DIED"], "P1": []}
+    assert {pair.patient for pair in found.comparisons[0].pairs} == {"P1"}
+    assert {scan.exit_code for scan in found.scans} == {0, LimitReached.exit_code}
+
+
+def test_regions_are_adjusted_for_their_number(found):
+    assert found.comparisons[0].regions_holm == {}  # no lesion of the cohort has a region

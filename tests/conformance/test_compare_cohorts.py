@@ -218,6 +218,9 @@ def test_waldenstroem_gives_the_three_tables_and_all_their_p_values(tmp_path):
     for name, want in published.items():
         p = tables[name]["mcnemar"]
         assert [p["exact"], p["mid_p"], p["chi2_cc"], p["chi2"]] == pytest.approx(want, abs=1e-6)
+    # of two regions the smaller p counts twice, and the larger is no smaller than that
+    assert tables["lymph node"]["p_holm"] == pytest.approx(2 * 0.000977, abs=2e-6)
+    assert tables["bone marrow"]["p_holm"] == pytest.approx(0.070312, abs=1e-6)
     assert tables["bone marrow"]["rate_a"]["ci"] == pytest.approx([0.713, 0.999], abs=6e-4)
     assert tables["lymph node"]["rate_b"]["ci"] == pytest.approx([0.015, 0.364], abs=6e-4)
     for letter in "ab":  # the reader drew what the rule calls positive

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
+from petquant.dicom import ct_time
 from petquant.errors import Refused
 from petquant.study import Choices, open_study
 from petquant.volume import Unit
@@ -233,3 +235,80 @@ def test_real_cts_are_those_of_simpleitk(real_data, patient):
     ct = opened(folder).ct()
     np.testing.assert_array_equal(ct.volume().values(), hu_of_simpleitk(folder / "CT" / "image"))
     assert ct.pet_coverage > 0.9
+
+
+def begun(day="20250101", clock="", stamp="", offset=""):
+    """An edit that gives a slice these times, by its number of hundredths of a second later."""
+
+    def edit(ds):
+        later = f".{int(ds.SOPInstanceUID[-2:]):02d}"
+        if clock:
+            ds.AcquisitionDate, ds.AcquisitionTime = day, clock + later
+        if stamp:
+            ds.AcquisitionDateTime = stamp
+        if offset:
+            ds.TimezoneOffsetFromUTC = offset
+
+    return edit
+
+
+def read_files(monkeypatch):
+    """The files of which headers are read from now on."""
+    seen = []
+    real = ct_time.scan_or_damage
+
+    def scan(path, *rest):
+        seen.append(path)
+        return real(path, *rest)
+
+    monkeypatch.setattr(ct_time, "scan_or_damage", scan)
+    return seen
+
+
+def test_a_ct_was_begun_when_its_first_slice_was_and_one_file_tells(folder, add_ct, pet, monkeypatch):
+    add_ct(edit=begun(clock="095800"))
+    localizer = ct_dataset(pet, generate_uid(entropy_srcs=["scout"]), 20)
+    localizer_of(localizer)
+    begun(clock="090000")(localizer)
+    localizer.save_as(folder / "scout", enforce_file_format=True)
+    study = opened(folder)
+    seen = read_files(monkeypatch)
+    at = study.ct_started_at()
+    assert at is not None
+    assert at.replace(microsecond=0) == datetime.fromisoformat("2025-01-01T09:58:00")
+    assert len(seen) == 1
+
+
+def test_date_and_time_of_one_attribute_count_and_an_offset_from_utc_is_applied(folder, add_ct, pet):
+    for path in (folder / "PT").iterdir():
+        ds = dcmread(path)
+        ds.TimezoneOffsetFromUTC = "+0100"
+        ds.save_as(path)
+    add_ct(edit=begun(stamp="20250101085800", offset="+0000"))
+    assert opened(folder).ct_started_at() == datetime.fromisoformat("2025-01-01T09:58:00")
+
+
+def test_of_several_ct_the_one_that_belongs_to_the_pet_tells(folder, add_ct):
+    add_ct("diagnostic, later, of a part", ks=range(4), edit=begun(clock="103000"))
+    add_ct(edit=begun(clock="095800"))
+    at = opened(folder).ct_started_at()
+    assert at is not None
+    assert at.hour == 9
+
+
+@pytest.mark.parametrize("wrong", ["none", "no day", "no clock", "elsewhere", "another study"])
+def test_a_time_that_is_not_there_is_not_known(wrong, folder, add_ct):
+    def edit(ds):
+        if wrong != "none":
+            begun(clock="095800")(ds)
+        if wrong == "no day":
+            del ds.AcquisitionDate
+        if wrong == "no clock":
+            ds.AcquisitionTime = ""
+        if wrong == "elsewhere":
+            ds.FrameOfReferenceUID = "1.2.3.4.5"
+        if wrong == "another study":
+            ds.StudyInstanceUID = "1.2.3.4.6"
+
+    add_ct(edit=edit)
+    assert opened(folder).ct_started_at() is None

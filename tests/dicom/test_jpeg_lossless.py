@@ -128,6 +128,21 @@ def test_a_decoder_that_hangs_is_stopped(monkeypatch, packed, datasets):
     assert volume_of(folder).stored.any()
 
 
+def test_a_decoder_that_dies_is_an_error_and_the_next_slice_is_read(monkeypatch, packed, datasets):
+    real = subprocess.Popen
+
+    def dying(words, **streams):
+        return real([words[0], "-S", "-c", "raise SystemExit(1)"], **streams)
+
+    folder = packed(datasets)
+    jpeg_lossless._child().stop()
+    with monkeypatch.context() as patched:
+        patched.setattr(jpeg_lossless.subprocess, "Popen", dying)
+        with pytest.raises(UnreadableInput, match="the decoder died"):
+            volume_of(folder)
+    assert volume_of(folder).stored.any()
+
+
 def test_a_child_that_was_killed_is_started_anew(packed, datasets):
     series = select(index(packed(datasets))).series
     want = stored_of(datasets)

@@ -12,7 +12,7 @@ from petquant.errors import UnreadableInput, UsageError
 from petquant.flags import CODES
 from petquant.reads.adherence import adherence, protocol_findings, uptake_times
 from petquant.reads.facts import ClinicalFacts, ScanFacts, years_of
-from petquant.reads.protocol import protocol_from, protocol_of, protocols
+from petquant.reads.protocol import protocol_at, protocol_from, protocol_of, protocols
 
 TEN = datetime(2025, 3, 1, 10, tzinfo=UTC)
 PENTIXAFOR = ScanFacts(
@@ -209,6 +209,11 @@ def test_a_failing_rule_flags_and_an_unknown_one_does_not():
     assert CODES["PROTOCOL_NOT_MET"].severity == "flag"
 
 
+def test_a_ct_of_another_day_is_no_ct_of_the_session():
+    a_day_before = scanned(ct_at=TEN - timedelta(days=1))
+    assert verdict("ct_before_pet", a_day_before) == "UNKNOWN"
+
+
 def test_mixed_clocks_are_unknown():
     assert verdict("ct_before_pet", scanned(ct_at=TEN.replace(tzinfo=None))) == "UNKNOWN"
 
@@ -244,3 +249,58 @@ def test_an_unknown_protocol_names_the_known_ones():
         protocol_of("trial")
     assert "mzl" in str(caught.value)
     assert set(protocols()) == {"cnsl", "mm", "mzl", "pa", "pentixafor", "solid"}
+
+
+OWN = """
+name = "own"  # not mzl
+title = "a protocol of one department"
+version = "2"
+extends = "mzl"
+coverage_min_mm = 1000.0
+
+[tracers."[68Ga]Pentixafor"]
+activity_accepted_mbq = [100.0, 160.0]
+uptake_window_min = [50.0, 70.0]
+"""
+
+
+def test_a_file_says_what_differs_from_the_preset_that_it_extends(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text(OWN, encoding="utf-8")
+    own = protocol_at(path)
+    assert (own.name, own.version, own.coverage_min_mm) == ("own", "2", 1000.0)
+    pentixafor = own.tracers["[68Ga]Pentixafor"]
+    assert pentixafor.activity_accepted_mbq == (100.0, 160.0)
+    assert (pentixafor.uptake_window_min, pentixafor.window_source) == ((50.0, 70.0), str(path))
+    assert pentixafor.egfr_min == MZL.tracers["[68Ga]Pentixafor"].egfr_min
+    found = {one.rule: str(one.verdict) for one in adherence(own, scanned(activity_mbq=90.0), CLINIC)}
+    assert (found["activity"], found["uptake_window"]) == ("FAIL", "FAIL")  # 90 MBq, and 45 min
+
+
+def test_every_key_that_is_wrong_is_named_with_its_line(tmp_path):
+    path = tmp_path / "own.toml"
+    text = OWN.replace("1000.0", '"1 m"').replace("[100.0, 160.0]", "[1e8, 1.6e8]")
+    text += 'glucose_max_mg_dl = 11.1\negfr = 30\n\n[tracers.FDG]\npositivity = ">liver"\n'
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UnreadableInput) as caught:
+        protocol_at(path)
+    # line 1 is empty
+    pentixafor = "tracers.[68Ga]Pentixafor"
+    assert {one.found.removeprefix("key ") for one in caught.value.findings} == {
+        "coverage_min_mm in line 6 is another kind of value (str)",
+        f"{pentixafor}.activity_accepted_mbq in line 9 is 1e+08, no value in MBq",
+        f"{pentixafor}.glucose_max_mg_dl in line 11 is 11.1, no value in mg/dL",
+        f"{pentixafor}.egfr in line 12 is no known key",
+        "tracers.FDG in line 14 is no tracer",
+    }
+    assert {one.code for one in caught.value.findings} == {"SIDECAR_INVALID"}
+    assert {one.path for one in caught.value.findings} == {str(path)}
+
+
+def test_a_file_that_is_not_there_or_no_text_is_said_so(tmp_path):
+    with pytest.raises(UsageError, match="does not exist"):
+        protocol_at(tmp_path / "gone.toml")
+    path = tmp_path / "bytes.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(UnreadableInput, match="FILE_UNREADABLE"):
+        protocol_at(path)

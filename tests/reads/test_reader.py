@@ -63,6 +63,7 @@ def test_two_rows_of_one_lesion_are_refused(table):
         ("patient\nP1\n", "lesion_id"),
         ("lesion_id,colour\n1,red\n", "colour"),
         ("lesion_id,visual\n1,3\n", "visual is 3"),
+        ("lesion_id,focal\n1,yes\n", "focal is yes"),
         ("lesion_id,x,y,z\n1,1,2,\n", "three numbers"),
         ("lesion_id,x,y,z\n1,1,2,inf\n", "finite"),
         ("lesion_id\n1,2\n", "more cells"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from petquant.compare import read_cohort
+from petquant.delineation import Cylinder, Sphere
 from petquant.errors import UsageError
 from petquant.study import Choices
 
@@ -36,3 +37,30 @@ def test_backgrounds_are_files_with_a_label_or_are_found(manifest, tmp_path):
 def test_a_background_without_a_name_is_a_mistake(manifest):
     with pytest.raises(UsageError, match="NAME="):
         manifest("auto:liver")
+
+
+def test_backgrounds_of_a_manifest_are_shapes_and_eroded_files_too(manifest, tmp_path):
+    pool, liver, aorta = manifest(
+        '"blood_pool=pool.nii.gz:2,erode=5;liver=sphere:-70,-20,-45,15;aorta=cylinder:12,42,20,5,20,0,0.6,0.8"'
+    )
+    assert (pool.path, pool.label, pool.erode_mm) == (str(tmp_path / "pool.nii.gz"), "2", 5.0)
+    assert (liver.path, liver.shape) == (
+        None,
+        Sphere(name="liver", centre_mm=(-70.0, -20.0, -45.0), radius_mm=15.0),
+    )
+    assert aorta.shape == Cylinder(
+        name="aorta", centre_mm=(12.0, 42.0, 20.0), radius_mm=5.0, length_mm=20.0, axis=(0.0, 0.6, 0.8)
+    )
+
+
+def test_every_odd_background_is_named_with_its_line(manifest):
+    with pytest.raises(UsageError) as mistake:
+        manifest('"liver=sphere:1,2,3"')
+    assert [(one.code, one.where) for one in mistake.value.findings] == [
+        ("OPTION_INVALID", "manifest.csv line 2"),
+        ("OPTION_INVALID", "manifest.csv line 3"),
+    ]
+    with pytest.raises(UsageError, match="erode=MM"):
+        manifest('"liver=pool.nii.gz,erode=-2"')
+    with pytest.raises(UsageError, match=r"gone\.nii does not exist"):
+        manifest("liver=gone.nii")

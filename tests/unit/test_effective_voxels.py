@@ -7,7 +7,10 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from petquant.metrics import references
-from petquant.metrics.correlation import effective_voxels
+from petquant.metrics.correlation import effective_voxels, effective_voxels_of_peak
+from petquant.metrics.sphere import peak_sphere
+from petquant.reads.technical import Technical, uncertainties
+from petquant.reads.uncertainty import Scan
 
 
 def sphere(make_roi, grid, radius_mm):
@@ -77,3 +80,44 @@ def test_a_reference_has_an_error_only_with_a_width(make_volume, make_roi):
     (found,) = references(volume, [background], [], psf_fwhm_mm=0.5)
     assert found.values["n_eff"] == pytest.approx(4.0, rel=1e-9)  # rho at 4 mm: exp(-88)
     assert found.values["se"] == pytest.approx(1.0 / 2.0, rel=1e-9)  # sd 1, ddof 0
+
+
+def test_the_sphere_of_suv_peak_counts_by_its_weights():
+    spacing_mm, s = (3.0, 4.0, 4.0), 6.0 / 2.354820045
+    sphere = peak_sphere(spacing_mm)
+    at, w = sphere.offsets * spacing_mm, sphere.exact_weights
+    rho = np.exp(-((at[:, None] - at[None]) ** 2).sum(-1) / (4 * s**2))
+    found = effective_voxels_of_peak(spacing_mm, fwhm_mm=6.0)
+    assert found == pytest.approx(w.sum() ** 2 / (w @ rho @ w), rel=1e-9)
+
+
+def test_rounding_is_that_of_the_widest_step_of_the_slices_of_a_region(make_grid, make_volume, make_roi):
+    stored = np.full((3, 2, 2), 1000, np.int16)
+    volume = make_volume(
+        stored, grid=make_grid((3, 2, 2), (4.0, 4.0, 4.0)), slope=np.array([1e-3, 2e-3, 9e-3])
+    )
+    roi = make_roi([0, 4, 5, 6])  # of the first two slices
+    values = {"suv_max": 2.0, "suv_peak": None, "suv_mean": 1.75}
+    scan = Scan(half_life_s=6586.2)
+    found = uncertainties(Technical(shared=scan), volume, roi, values, references=())
+    assert set(found) == {"suv_max", "suv_mean"}
+    rounding = {name: one.terms[-1].percent for name, one in found.items()}
+    # a step of 2e-3 over sqrt(12); the mean of four has half of that
+    assert rounding["suv_max"] == pytest.approx(100 * 2e-3 / np.sqrt(12) / 2.0)
+    assert rounding["suv_mean"] == pytest.approx(100 * 2e-3 / np.sqrt(12) / 1.75 / 2)
+    assert not found["suv_max"].has_noise
+    floats = make_volume(stored * 1.5, grid=volume.grid)
+    (term,) = uncertainties(Technical(shared=scan), floats, roi, {"suv_max": 2.0}, references=())[
+        "suv_max"
+    ].terms[-1:]
+    assert (term.name, term.percent) == ("quantisation", 0.0)
+
+
+def test_an_image_without_noise_does_not_make_a_ratio_certain(make_grid, make_volume, make_roi):
+    volume = make_volume(np.full((3, 2, 2), 2.0), grid=make_grid((3, 2, 2), (4.0, 4.0, 4.0)))
+    silent = Technical(psf_fwhm_mm=6.0, cov=1e-5, tissue="liver")  # what 16 bits leave of a flat organ
+    values = {"tbr_max_liver": 2.0}
+    liver = references(volume, [make_roi([8, 9], name="liver")], [], psf_fwhm_mm=6.0)
+    (found,) = uncertainties(silent, volume, make_roi([0]), values, references=liver).values()
+    assert not found.has_noise
+    assert "no noise of counts" in silent.why_no_noise

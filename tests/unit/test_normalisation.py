@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from petquant.overrides import SUV_TYPES
-from petquant.suv.normalisation import NORMALISATIONS, normalisation, normaliser, of_suv_type
+from petquant.suv.normalisation import NORMALISATIONS, normalisation, normaliser, of_suv_type, weight_exponent
 
 NAMES = ("lbm-morgan", "lbm-james128", "lbm-janma", "ibw")
 
@@ -122,3 +122,15 @@ def test_the_uw_reference_object_uses_james():
     bmi_female = (1.07 - 0.750) / 148e-4
     assert 9270.0 / (6680.0 + 216.0 * bmi_male) == pytest.approx(0.758, abs=1e-3)
     assert 9270.0 / (8780.0 + 244.0 * bmi_female) == pytest.approx(0.660, abs=1e-3)
+
+
+def test_the_normaliser_follows_the_weight_by_its_exponent():
+    body = {"weight_kg": 80.0, "height_m": 1.8, "sex": "M"}
+    bmi = 80.0 / 1.8**2
+    for name, exponent in (
+        ("bw", 1.0),
+        ("bsa", 0.425),  # Du Bois: weight to the power 0.425
+        ("ibw", 0.0),
+        ("lbm-janma", 6680 / (6680 + 216 * bmi)),  # of c W / (6680 + 216 W / h^2)
+    ):
+        assert weight_exponent(normalisation(name), **body) == pytest.approx(exponent, abs=1e-7)

@@ -18,7 +18,10 @@ from petquant.reads.concordance import concordance, concordance_by_region
 from petquant.reads.pair import LesionPair
 from petquant.reads.paired import estimands, paired_values
 from petquant.reads.positivity import rule_against_reader
+from petquant.reads.repeatability import PublishedRepeatability, repeatability_for
+from petquant.reads.uncertainty import inputs_in_use
 from petquant.statistics.multiplicity import benjamini_hochberg, holm
+from petquant.tracers import tracer_by_name
 
 __all__ = ["compare"]
 
@@ -83,11 +86,28 @@ def compare(
         sessions=tuple(pairs for result in ordered for pairs in result.sessions),
         comparisons=(),
         clinical={scan.patient: scan.clinical for scan in scans if scan.clinical},
+        uncertainty=inputs_in_use(settings.uncertainty),
     )
     _require_something(found)
     if not is_patient_given:
         found = _named_by_header(found)
-    return replace(found, comparisons=tuple(_comparisons(found)))
+    return replace(
+        found, comparisons=tuple(_comparisons(found)), repeatability=_repeatability(found, settings)
+    )
+
+
+def _repeatability(found: Comparison, settings: Settings) -> dict[str, PublishedRepeatability]:
+    """Return the row of every tracer that has one; what a tracer is called first, then its headers."""
+    rows: dict[str, PublishedRepeatability] = {}
+    for scan in found.scans:
+        if scan.refusals or scan.tracer in rows:
+            continue
+        known = tracer_by_name(scan.tracer)
+        named = scan.record["conversion"]["tracer"] if known is None else known.name
+        row = repeatability_for(named or "", settings.repeatability)
+        if row is not None:
+            rows[scan.tracer] = row
+    return rows
 
 
 def _require_references(scans: Sequence[ScanInput], settings: Settings) -> None:
@@ -185,6 +205,8 @@ def _statistics(
         if row.is_default and row.test.p is not None
     }
     p = [value for value in defaults.values() if value is not None]
+    regions = concordance_by_region(pairs, level=level)
+    tested = {region: one.mcnemar.exact for region, one in regions.items() if one.n}
     return TracerComparison(
         tracers=tracers,
         session=session,
@@ -193,7 +215,8 @@ def _statistics(
         concordance=concordance(
             pairs, without_lesions=[one.patient for one in sessions if not one.pairs], level=level
         ),
-        regions=concordance_by_region(pairs, level=level),
+        regions=regions,
+        regions_holm=dict(zip(tested, holm(list(tested.values())).tolist(), strict=True)) if tested else {},
         estimands=tuple(row for rows in tables.values() for row in rows),
         holm=dict(zip(defaults, holm(p).tolist(), strict=True)) if p else {},
         benjamini_hochberg=dict(zip(defaults, benjamini_hochberg(p).tolist(), strict=True)) if p else {},

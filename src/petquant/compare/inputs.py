@@ -11,6 +11,7 @@ from petquant.quantify import Background
 from petquant.reads.facts import ClinicalFacts
 from petquant.reads.positivity import Call, Rule
 from petquant.reads.protocol import Protocol
+from petquant.reads.repeatability import PublishedRepeatability
 from petquant.study import Choices
 
 __all__ = ["DRAWN", "ScanInput", "Settings"]
@@ -42,6 +43,9 @@ class ScanInput:
         What a clinical table says of the patient: column to text.
     clinic
         Of that what a protocol asks for.
+    psf_fwhm_mm
+        Width of the noise correlation, from which noise and its part in the uncertainty follow; None knows
+        none.
     choices
         Which series, which SUV types, what is allowed.
     """
@@ -58,6 +62,7 @@ class ScanInput:
     reads: str | None = None
     clinical: Mapping[str, str] = field(default_factory=dict)
     clinic: ClinicalFacts = field(default_factory=ClinicalFacts)
+    psf_fwhm_mm: float | None = None
     choices: Choices = field(default_factory=Choices)
 
 
@@ -83,6 +88,11 @@ class Settings:
         UIDs are replaced in what is returned.
     level
         Of intervals.
+    uncertainty
+        Standard uncertainties that were given, see `petquant.reads.uncertainty.inputs_of`; the others are
+        defaults.
+    repeatability
+        Rows that changes are held against, each in place of the default of its tracer.
     """
 
     rule: Rule | None = None
@@ -93,6 +103,8 @@ class Settings:
     key: bytes | None = None
     has_hashed_uids: bool = False
     level: float = 0.95
+    uncertainty: Mapping[str, float] = field(default_factory=dict)
+    repeatability: tuple[PublishedRepeatability, ...] = ()
 
     @property
     def positivity(self) -> str:
@@ -105,9 +117,14 @@ class Settings:
         words = "positive on the scan that it was drawn on, negative where it is a forced read"
         return words if self.rule is None else self.rule.words
 
-    def call(self, values: Mapping[str, Number], is_forced: bool) -> Call:  # noqa: FBT001 - petquant.reads.pairing.Caller
+    def call(
+        self,
+        values: Mapping[str, Number],
+        is_forced: bool,  # noqa: FBT001 - petquant.reads.pairing.Caller
+        is_focal: bool | None = None,  # noqa: FBT001 - the same
+    ) -> Call:
         """Return what the rule makes of a read; it looks at ratios, which exist without SUV too."""
         if self.rule is not None:
-            return self.rule.call(values, {})
+            return self.rule.call(values, {}, is_focal=is_focal)
         why = "drawn on the other scan" if is_forced else "drawn on this scan"
         return Call(is_positive=not is_forced, by="rule", rule=self.rule_words, why=why)

@@ -1,21 +1,20 @@
 """A manifest of a cohort: CSV, one row a scan, with paths that start where the manifest lies.
 
-Columns: ``patient``, ``tracer``, ``study``, ``roi``; optional ``backgrounds`` (``NAME=FILE[:LABEL]`` or
-``NAME=auto:liver``), ``exclude`` (``FILE[:LABEL]``), ``session``, ``reader``, ``reads``, ``labels``,
-``clinical``, ``series``, and any value in place of the header's by the name of its option (``weight_kg``,
-...). Several files of ``roi``, ``backgrounds`` and ``exclude`` are joined by ``;``.
+Columns: ``patient``, ``tracer``, ``study``, ``roi``; optional ``backgrounds`` and ``exclude`` (see
+`petquant.background.text`; what is excluded has no name), ``session``, ``reader``, ``reads``, ``labels``,
+``clinical``, ``series``, ``psf_fwhm_mm``, and any value in place of the header's by the name of its option
+(``weight_kg``, ...). Several files of ``roi``, ``backgrounds`` and ``exclude`` are joined by ``;``.
 """
 
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
 
-from petquant.background import Background
+from petquant.background import background_of, region_of
 from petquant.compare.inputs import ScanInput
 from petquant.errors import PetquantError, UnreadableInput, UsageError
 from petquant.overrides import Overrides
@@ -27,7 +26,17 @@ from petquant.tracers import tracer_by_name
 __all__ = ["read_cohort"]
 
 NEEDED: Final = ("patient", "tracer", "study", "roi")
-OPTIONAL: Final = ("backgrounds", "exclude", "session", "reader", "reads", "labels", "clinical", "series")
+OPTIONAL: Final = (
+    "backgrounds",
+    "exclude",
+    "session",
+    "reader",
+    "reads",
+    "labels",
+    "clinical",
+    "series",
+    "psf_fwhm_mm",
+)
 OVERRIDES: Final = tuple(field.name for field in fields(Overrides) if field.name != "tracer")
 
 
@@ -97,14 +106,17 @@ def _scan(row: Mapping[str, str], folder: Path, choices: Choices) -> ScanInput:
         tracer=row["tracer"],
         study=_path(folder, row["study"]),
         rois=tuple(_path(folder, text) for text in _parts(row["roi"])),
-        backgrounds=tuple(_background(folder, text) for text in _parts(row.get("backgrounds", ""))),
-        exclusions=tuple(_region(folder, "exclude", text) for text in _parts(row.get("exclude", ""))),
+        backgrounds=tuple(background_of(text, folder=folder) for text in _parts(row.get("backgrounds", ""))),
+        exclusions=tuple(
+            region_of(text, name="exclude", folder=folder) for text in _parts(row.get("exclude", ""))
+        ),
         session=row.get("session", ""),
         reader=row.get("reader", ""),
         reads=_path(folder, row["reads"]) if row.get("reads") else None,
         labels=_path(folder, row["labels"]) if row.get("labels") else None,
         clinical=clinical,
         clinic=clinic,
+        psf_fwhm_mm=_width(row.get("psf_fwhm_mm", "")),
         choices=replace(choices, overrides=overrides, series=row.get("series") or choices.series),
     )
 
@@ -120,24 +132,17 @@ def _path(folder: Path, text: str) -> str:
     return str(path)
 
 
-def _background(folder: Path, text: str) -> Background:
-    name, equals, place = (part.strip() for part in text.partition("="))
-    if not equals or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        raise UsageError.of(
-            "OPTION_INVALID",
-            f"background {text}",
-            expected="NAME=FILE[:LABEL] or NAME=auto:liver, the name of letters, digits and _",
-        )
-    if place.startswith("auto:"):
-        return Background(name=name, automatic=place.removeprefix("auto:"))
-    return _region(folder, name, place)
-
-
-def _region(folder: Path, name: str, place: str) -> Background:
-    file, colon, label = place.rpartition(":")
-    if colon and label and not (folder / place).exists() and (folder / file).exists():
-        return Background(name=name, path=str(folder / file), label=label)
-    return Background(name=name, path=_path(folder, place))
+def _width(text: str) -> float | None:
+    """Return the width of the noise correlation in mm, None of an empty cell."""
+    if not text:
+        return None
+    try:
+        width_mm = float(text)
+    except ValueError:
+        width_mm = -1.0
+    if not 0.0 < width_mm < float("inf"):
+        raise UsageError.of("OPTION_INVALID", f"psf_fwhm_mm {text}", expected="a width of more than 0 mm")
+    return width_mm
 
 
 def _value(name: str, text: str) -> Any:

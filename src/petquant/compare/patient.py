@@ -17,6 +17,7 @@ from petquant.dicom.archive import unpacked
 from petquant.errors import Finding, LimitReached, PetquantError, Refused
 from petquant.export.identity import study_key
 from petquant.export.record import codes_of
+from petquant.flags import refusals_of
 from petquant.reads.adherence import adherence, protocol_findings
 from petquant.reads.pair import LesionPair
 from petquant.reads.pairing import own_reads, pairs_of, same_by_reader, seen_negative
@@ -136,7 +137,7 @@ def _paired(
         )
     times = times_of(settings.protocol, a, b)
     said = (*said, *noise_findings(a, b), *(() if times is None else protocol_findings([times])))
-    pairs = pairs_of(
+    pairs, of_backgrounds = pairs_of(
         a.read,
         b.read,
         patient=patient,
@@ -145,6 +146,12 @@ def _paired(
         same=same,
         call=settings.call,
     )
+    is_strict = a.asked.choices.is_strict or b.asked.choices.is_strict
+    against = refusals_of(of_backgrounds, is_strict=is_strict)
+    if against:
+        return SessionPairs(
+            patient=patient, session=session, reader=reader, tracers=tracers, refusals=against
+        )
     return SessionPairs(
         patient=patient,
         session=session,
@@ -152,8 +159,9 @@ def _paired(
         tracers=tracers,
         pairs=pairs,
         registration=registration,
+        technical=(a.read.technical, b.read.technical),
         times=times,
-        findings=(*findings, *said, *(() if registration is None else _missing(pairs))),
+        findings=(*findings, *said, *of_backgrounds, *(() if registration is None else _missing(pairs))),
     )
 
 
@@ -195,7 +203,8 @@ def _unknown_reads(a: OpenScan, b: OpenScan) -> list[Finding]:
 def _report(asked: ScanInput, one: OpenScan, settings: Settings) -> ScanReport:
     checks = None
     if settings.protocol is not None:
-        checks = adherence(settings.protocol, scan_facts(one.quantification), asked.clinic)
+        facts = scan_facts(one.quantification, has_ct_time=settings.protocol.ct_before_pet)
+        checks = adherence(settings.protocol, facts, asked.clinic)
     return ScanReport(
         patient=asked.patient,
         session=asked.session,
@@ -203,6 +212,7 @@ def _report(asked: ScanInput, one: OpenScan, settings: Settings) -> ScanReport:
         tracer=asked.tracer,
         record=one.record,
         checks=checks,
+        technical=one.read.technical,
         findings=(*one.quantification.findings, *protocol_findings(checks or ())),
     )
 

@@ -13,16 +13,18 @@ from petquant.quantification import Quantification
 from petquant.reads.adherence import uptake_times
 from petquant.reads.facts import ScanFacts, years_of
 from petquant.reads.protocol import Protocol
+from petquant.reads.technical import TISSUES
 from petquant.reads.uncertainty import noise_differs
 from petquant.reads.verdict import Check
 
 __all__ = ["noise_findings", "scan_facts", "times_of"]
 
-TISSUES = ("liver", "blood_pool")  # whose noise is compared, the first that both scans have
 
+def scan_facts(quantification: Quantification, *, has_ct_time: bool = False) -> ScanFacts:
+    """Return what is known of a scan, the time of its CT where it is asked for; landmarks are not looked for.
 
-def scan_facts(quantification: Quantification) -> ScanFacts:
-    """Return what is known of a scan; the time of its CT and landmarks are not looked for."""
+    The time of the CT takes a file or two to open.
+    """
     study = quantification.study
     conversion, patient = study.conversion, study.source.patient
     activity_bq = conversion.injected_activity_bq
@@ -32,6 +34,7 @@ def scan_facts(quantification: Quantification) -> ScanFacts:
         tracer=None if conversion.tracer is None else conversion.tracer.name,
         activity_mbq=None if activity_bq is None else activity_bq / 1e6,
         uptake_time_min=conversion.uptake_time_min,
+        ct_at=study.ct_started_at() if has_ct_time else None,
         pet_at=conversion.timing.earliest_at,
         z_mm=(float(z_mm.min()), float(z_mm.max())),
         reconstruction=study.acquisition.reconstruction,

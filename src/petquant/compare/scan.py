@@ -10,6 +10,7 @@ import numpy as np
 
 from petquant.background import background_region
 from petquant.compare.inputs import ScanInput, Settings
+from petquant.compare.technical import technical_of
 from petquant.errors import PetquantError
 from petquant.export.record import Privacy, record_of
 from petquant.export.withheld import Withheld
@@ -66,7 +67,12 @@ def measured_scan(asked: ScanInput, folder: str, *, settings: Settings) -> OpenS
         As `petquant.quantify.quantify`, `petquant.reads.reader.read_reads`.
     """
     found = measure_study(
-        folder, asked.rois, backgrounds=asked.backgrounds, choices=asked.choices, labels=asked.labels
+        folder,
+        asked.rois,
+        backgrounds=asked.backgrounds,
+        choices=asked.choices,
+        labels=asked.labels,
+        psf_fwhm_mm=asked.psf_fwhm_mm,
     )
     quantification = found.quantification
     suv_type = quantification.suv_types[0] if quantification.suv_types else "none"
@@ -95,12 +101,14 @@ def measured_scan(asked: ScanInput, folder: str, *, settings: Settings) -> OpenS
             suv_type=suv_type,
             lesions=tuple(lesions),
             measurements=tuple(rows),
+            backgrounds=found.backgrounds,
             references=quantification.references,
             flags=found.flags,
             excluded=np.unique(np.concatenate([np.empty(0, np.int64), *excluded])),
             places={str(label): place for label, place in places.items()},
             reads=drawn,
             undrawn=undrawn,
+            technical=technical_of(quantification, given=settings.uncertainty),
         ),
         record={key: value for key, value in record.items() if key not in OF_ROWS},
     )

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from petquant.comparison import Comparison, ScanReport, SessionPairs, TracerComparison
+from petquant.export.bands import (
+    change_of,
+    ratios_of,
+    repeatability_record,
+    technical_record,
+    uncertainty_record,
+    uncertainty_values,
+)
 from petquant.export.identity import hashed_uids
 from petquant.export.methods import methods_text
 from petquant.export.record import NOTICE, codes_of
 from petquant.export.withheld import Withheld
 from petquant.reads.agreement import Agreement
 from petquant.reads.concordance import Concordance
+from petquant.reads.pair import LesionRead
 from petquant.reads.paired import Estimand
 from petquant.reads.positivity import RuleAgreement
 from petquant.reads.verdict import Check
@@ -42,7 +51,12 @@ def comparison_record(comparison: Comparison, *, has_hashed_uids: bool = False) 
         "rule_source": comparison.rule_source or None,
         "level": comparison.level,
         "matches_ids": comparison.matches_ids,
+        "uncertainty": uncertainty_record(comparison.uncertainty),
+        "repeatability": [
+            repeatability_record(tracer, row) for tracer, row in comparison.repeatability.items()
+        ],
         "sessions": [_session(one) for one in comparison.sessions],
+        "pairs": [row for one in comparison.sessions for row in _pairs(one, comparison)],
         "scans": [_scan(one) for one in comparison.scans],
         "methods": methods_text(comparison).splitlines(),
     }
@@ -83,7 +97,10 @@ def _statistics(one: TracerComparison) -> dict[str, Any]:
         "n_lesions": len(one.pairs),
         "headline": None if top is None else top.metric,
         "concordance": {unit: _concordance(found) for unit, found in one.concordance.items()},
-        "regions": {region: _concordance(found) for region, found in one.regions.items()},
+        "regions": {
+            region: {**_concordance(found), "p_holm": one.regions_holm.get(region)}
+            for region, found in one.regions.items()
+        },
         "estimands": [_estimand(row, one) for row in one.estimands],
         "agreement": [_agreement(found) for found in one.agreement],
         "rule_against_reader": {
@@ -234,6 +251,42 @@ def _session(one: SessionPairs) -> dict[str, Any]:
     }
 
 
+def _pairs(one: SessionPairs, comparison: Comparison) -> Iterator[dict[str, Any]]:
+    """Yield every pair with both of its reads, how sure their numbers are, and what lies between them."""
+    rows = tuple(comparison.repeatability.get(tracer) for tracer in one.tracers)
+    for pair in one.pairs:
+        change = change_of(pair, rows)
+        yield {
+            "patient": one.patient,
+            "session": one.session or None,
+            "reader": one.reader or None,
+            "tracers": list(one.tracers),
+            "pair": pair.lesion_id,
+            "a": _read(pair.a),
+            "b": _read(pair.b),
+            "ratios": {
+                name: {"value": value, "percent": ratio.expanded_percent if ratio.has_noise else None}
+                for name, value, ratio in ratios_of(pair)
+            },
+            "change": None
+            if change is None
+            else {"percent": change.percent, "exceeds_rc": change.exceeds_rc, "label": change.label},
+        }
+
+
+def _read(read: LesionRead | None) -> dict[str, Any] | None:
+    if read is None:
+        return None
+    return {
+        "lesion": read.lesion_id,
+        "is_forced": read.is_forced,
+        "is_positive": read.is_positive,
+        "values": dict(read.values),
+        "uncertainty": uncertainty_values(read),
+        "flags": list(read.flags),
+    }
+
+
 def _scan(one: ScanReport) -> dict[str, Any]:
     return {
         "patient": one.patient,
@@ -241,6 +294,7 @@ def _scan(one: ScanReport) -> dict[str, Any]:
         "reader": one.reader or None,
         "tracer": one.tracer,
         "is_refused": bool(one.refusals),
+        "technical": technical_record(one.technical),
         "protocol": None if one.checks is None else [_check(check) for check in one.checks],
         **one.record,
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from petquant.comparison import Comparison, ScanReport, SessionPairs, TracerComparison
+from petquant.export.bands import pair_columns, read_columns
 from petquant.measurement import Number
 from petquant.reads.pair import LesionPair, LesionRead
 
@@ -25,10 +26,10 @@ def comparison_tables(comparison: Comparison) -> dict[str, list[Row]]:
     """Return the name of every table and its rows."""
     return {
         "lesions": [
-            *(row for one in comparison.sessions for row in _lesions(one)),
-            *(row for scan in comparison.scans for row in _alone(scan)),
+            *(row for one in comparison.sessions for row in _lesions(one, comparison)),
+            *(row for scan in comparison.scans for row in _alone(scan, comparison)),
         ],
-        "pairs": [row for one in comparison.sessions for row in _pairs(one)],
+        "pairs": [row for one in comparison.sessions for row in _pairs(one, comparison)],
         "regions": [row for one in comparison.sessions for row in _regions(one)],
         "patients": _patients(comparison),
         "concordance": [row for one in comparison.comparisons for row in _concordance(one)],
@@ -41,9 +42,11 @@ def _head(one: SessionPairs | TracerComparison) -> Row:
     return {**patient, "session": one.session, "reader": one.reader, "tracer_a": a, "tracer_b": b}
 
 
-def _lesions(one: SessionPairs) -> Iterator[Row]:
+def _lesions(one: SessionPairs, comparison: Comparison) -> Iterator[Row]:
     """Yield every read: own ones and forced ones, of both tracers."""
     for place, tracer in enumerate(one.tracers):
+        technical = one.technical[place]
+        row = comparison.repeatability.get(tracer)
         for pair in one.pairs:
             read, other = (pair.a, pair.b) if place == 0 else (pair.b, pair.a)
             if read is None:
@@ -67,11 +70,12 @@ def _lesions(one: SessionPairs) -> Iterator[Row]:
                 "matched_id": other.lesion_id if other is not None and is_matched else None,
                 "matched_by": pair.matched_by,
                 **read.values,
+                **read_columns(read, technical, row),
                 "flags": " ".join(read.flags),
             }
 
 
-def _alone(scan: ScanReport) -> Iterator[Row]:
+def _alone(scan: ScanReport, comparison: Comparison) -> Iterator[Row]:
     """Yield the reads of a scan that no other one was compared with."""
     for read in scan.reads:
         yield {
@@ -86,11 +90,13 @@ def _alone(scan: ScanReport) -> Iterator[Row]:
             "by_reader": read.is_by_reader,
             "why": read.why,
             **read.values,
+            **read_columns(read, scan.technical, comparison.repeatability.get(scan.tracer)),
             "flags": " ".join(read.flags),
         }
 
 
-def _pairs(one: SessionPairs) -> Iterator[Row]:
+def _pairs(one: SessionPairs, comparison: Comparison) -> Iterator[Row]:
+    rows = tuple(comparison.repeatability.get(tracer) for tracer in one.tracers)
     for pair in one.pairs:
         row = {
             **_head(one),
@@ -106,7 +112,7 @@ def _pairs(one: SessionPairs) -> Iterator[Row]:
         }
         for letter, read, missing in (("a", pair.a, pair.missing[0]), ("b", pair.b, pair.missing[1])):
             row |= _side(letter, read, missing)
-        yield row
+        yield row | pair_columns(pair, one.technical, rows)
 
 
 def _side(letter: str, read: LesionRead | None, missing: str) -> Row:
@@ -218,6 +224,7 @@ def _concordance(one: TracerComparison) -> Iterator[Row]:
             "n_unknown": found.n_unknown,
             "n_patients": found.n_patients,
             "mcnemar_exact": found.mcnemar.exact,
+            "mcnemar_exact_holm": one.regions_holm.get(region),
             "mcnemar_mid_p": found.mcnemar.mid_p,
             "mcnemar_chi2_cc": found.mcnemar.chi2_cc,
             "mcnemar_chi2": found.mcnemar.chi2,

@@ -10,6 +10,8 @@ from petquant.reads.carried import MOST_OUTSIDE
 from petquant.reads.matching import NEAR_MM
 from petquant.reads.paired import FEWEST
 from petquant.reads.registration import LEAST_DICE, MOST_INCONSISTENT_MM
+from petquant.reads.technical import TISSUES
+from petquant.reads.uncertainty import COVERAGE_FACTOR
 from petquant.reads.verdict import Verdict
 from petquant.statistics.sign_flip import DRAWS, EXACT_CLUSTERS, SEED
 from petquant.version import __version__
@@ -34,11 +36,17 @@ DEFAULT: Final = (
 COUNTS: Final = (
     "Concordance: McNemar (exact by default), Tango score interval of the difference, Clopper-Pearson "
     "intervals of the rates; lesions and regions also clustered by patient. A region or patient is positive "
-    "with at least one positive lesion; a patient without a lesion on both scans is negative on both."
+    "with at least one positive lesion; a patient without a lesion on both scans is negative on both. Exact "
+    "p region by region stand as they are and adjusted for the number of regions (Holm)."
 )
 AGREEMENT: Final = (
     "Agreement: Bland-Altman limits of the ratio a/b, Lin's concordance correlation with Fisher's z, "
     "ICC(1,1), (A,1), (C,1), Spearman; these take lesions for independent."
+)
+LOCAL: Final = (
+    "Its own are noise and rounding. A ratio within a scan has the noise of lesion and background alone; a "
+    "ratio of the SUV of two tracers all terms of both scans, a ratio of their ratios the local terms of "
+    "both. Partial volume is in none of them."
 )
 
 
@@ -66,6 +74,8 @@ def methods_text(comparison: Comparison) -> str:
         f"{tests}there is no test.",
         COUNTS,
         AGREEMENT,
+        *_uncertainty(comparison),
+        *_repeatability(comparison),
     ]
     return "\n".join(lines) + "\n"
 
@@ -121,4 +131,40 @@ def _matching(comparison: Comparison) -> list[str]:
                 f"above {MOST_INCONSISTENT_MM:g} mm or below {LEAST_DICE:g}. Both are proxies of the error."
             )
         lines.append(words)
+    return lines
+
+
+def _uncertainty(comparison: Comparison) -> list[str]:
+    """Return what the technical uncertainty holds, with every input, given or assumed."""
+    inputs = ", ".join(
+        f"{one.name} {one.value:g} {one.unit} ({'given' if one.source == 'given' else 'assumed'})"
+        for one in comparison.uncertainty
+    )
+    head = f"Technical uncertainties are relative with k = {COVERAGE_FACTOR:g}, their inputs with k = 1."
+    lines = [f"{head} An SUV shares with its scan: {inputs}. {LOCAL}"]
+    known = [scan.technical for scan in comparison.scans if scan.technical is not None]
+    stated = [one for one in known if not one.why_no_noise]
+    if stated:
+        widths = ", ".join(f"{width:g}" for width in sorted({one.psf_fwhm_mm or 0.0 for one in stated}))
+        lines.append(
+            f"Noise of {len(stated)} scans: CoV of the voxels of {', else '.join(TISSUES)}, over the root of "
+            "the independent voxels in lesion (SUVmean), 1 mL sphere (SUVpeak) or background, with a "
+            f"correlation width of {widths} mm FWHM, as stated; of SUVmax that of one voxel."
+        )
+    for why in dict.fromkeys(one.why_no_noise for one in known if one.why_no_noise):
+        n = sum(one.why_no_noise == why for one in known)
+        lines.append(f"{n} scans have no local uncertainty: {why}.")
+    return lines
+
+
+def _repeatability(comparison: Comparison) -> list[str]:
+    """Return what changes are held against, with its source; of a surrogate that it is one."""
+    lines = []
+    for tracer, row in comparison.repeatability.items():
+        needed = row.change_needed_percent
+        if needed is not None:
+            lines.append(
+                f"Change needed, {tracer}: {needed[0]:+.1f} to {needed[1]:+.1f} % ({row.label}; "
+                f"{row.citation})."
+            )
     return lines

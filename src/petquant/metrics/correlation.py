@@ -8,15 +8,18 @@ the autocorrelation of white noise after a Gaussian filter of that FWHM. With eq
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from petquant.grid import Grid
+from petquant.metrics.sphere import peak_sphere
 from petquant.occupancy.frame import centres_mm
 from petquant.roi import Roi
 
-__all__ = ["effective_voxels"]
+__all__ = ["effective_voxels", "effective_voxels_of_peak"]
 
 Float = NDArray[np.float64]
 
@@ -39,10 +42,32 @@ def effective_voxels(roi: Roi, grid: Grid, *, fwhm_mm: float) -> float:
     low = index.min(axis=0)
     w = np.zeros(index.max(axis=0) - low + 1)
     w[tuple((index - low).T)] = 1.0 if roi.weights is None else roi.weights
-    spread = w
+    at_mm = [centres_mm(grid, axis)[low[axis] : low[axis] + w.shape[axis]] for axis in range(3)]
+    return _effective(w, at_mm, fwhm_mm)
+
+
+@lru_cache(maxsize=64)
+def effective_voxels_of_peak(spacing_mm: tuple[float, float, float], *, fwhm_mm: float) -> float:
+    """Return ``N_eff`` of the 1 mL sphere of SUVpeak, with its exact weights.
+
+    Parameters
+    ----------
+    spacing_mm
+        Voxel size along k, j, i.
+    fwhm_mm
+        Of the noise: more than 0.
+    """
+    octant = peak_sphere(spacing_mm).exact
+    reach = [np.abs(np.arange(1 - n, n)) for n in octant.shape]
+    at_mm = [np.arange(1 - n, n) * step for n, step in zip(octant.shape, spacing_mm, strict=True)]
+    return _effective(octant[np.ix_(*reach)], at_mm, fwhm_mm)
+
+
+def _effective(w: Float, at_mm: Sequence[Float], fwhm_mm: float) -> float:
+    """Return ``(sum w)^2 / sum_ij w_i w_j rho_ij`` of weights on a lattice with (n,) positions an axis."""
     sigma_mm = fwhm_mm / FWHM_PER_SIGMA
-    for axis in range(3):
-        at_mm = centres_mm(grid, axis)[low[axis] : low[axis] + w.shape[axis]]
-        rho = np.exp(-(((at_mm[:, None] - at_mm[None]) / (2.0 * sigma_mm)) ** 2))
+    spread = w
+    for axis, at in enumerate(at_mm):
+        rho = np.exp(-(((at[:, None] - at[None]) / (2.0 * sigma_mm)) ** 2))
         spread = np.moveaxis(np.tensordot(rho, spread, axes=(1, axis)), 0, axis)
     return float(w.sum() ** 2 / (w * spread).sum())

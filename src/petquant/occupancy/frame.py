@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Final
@@ -19,6 +20,7 @@ __all__ = [
     "edges_mm",
     "extent_mm",
     "extent_words",
+    "slices_beside",
     "summed",
     "volumes_mm3",
     "weights_of",
@@ -94,6 +96,21 @@ def extent_words(extent: Float) -> str:
     """Return an extent in words."""
     parts = (f"{axis} {low:.6g} to {high:.6g}" for axis, low, high in zip("xyz", *extent, strict=True))
     return ", ".join(parts) + " mm LPS"
+
+
+def slices_beside(grid: Grid, rois: Sequence[Roi], *, of: Grid) -> NDArray[np.bool_]:
+    """Return (nk,) which slices of a grid lie beside voxels of regions on another, and their neighbours."""
+    frame = Frame.between(grid, of)
+    edges = edges_mm(of, 0)
+    is_beside = np.zeros(of.shape[0] + 2, np.bool_)
+    for roi in rois:
+        kji = grid.index_of(roi.voxels)
+        along = np.stack([centres_mm(grid, axis)[kji[:, axis]] for axis in range(3)], axis=-1)
+        slices = np.unique(np.searchsorted(edges, along @ frame.turn[0] + frame.shift[0], side="right"))
+        is_beside[slices] = True  # 0 is before the first slice
+    is_beside[1:] |= is_beside[:-1].copy()
+    is_beside[:-1] |= is_beside[1:].copy()
+    return is_beside[1:-1]
 
 
 def volumes_mm3(voxels: Int, grid: Grid) -> Float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Final
 
 from petquant.errors import Finding
 from petquant.reads.facts import GLUCOSE_MG_DL_PER_MMOL_L, ClinicalFacts, ScanFacts, age_years
@@ -15,6 +16,8 @@ from petquant.reads.protocol import Protocol, TracerProtocol
 from petquant.reads.verdict import Check, Verdict, checked, exceeds, known
 
 __all__ = ["adherence", "protocol_findings", "uptake_times"]
+
+ONE_SESSION_H: Final = 12.0  # CT and PET of one scan are closer; a shifted date is a day (our choice)
 
 
 def adherence(
@@ -189,9 +192,11 @@ def _ct_first(scan: ScanFacts) -> Check:
         return checked(rule, holds=None, found="times on two clocks", expected=expected)
     seconds = (scan.pet_at - scan.ct_at).total_seconds()
     order = "before" if seconds >= 0 else "after"
-    return checked(
-        rule, holds=seconds >= 0, found=f"CT {abs(seconds) / 60:.3g} min {order} PET", expected=expected
-    )
+    found = f"CT {abs(seconds) / 60:.4g} min {order} PET"
+    if abs(seconds) > ONE_SESSION_H * 3600.0:
+        why = f"more than {ONE_SESSION_H:g} h apart: not of one session, or a date is wrong"
+        return checked(rule, holds=None, found=found, expected=expected, why=why)
+    return checked(rule, holds=seconds >= 0, found=found, expected=expected)
 
 
 def _coverage(protocol: Protocol, scan: ScanFacts) -> Check | None:

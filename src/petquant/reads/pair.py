@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from petquant.measurement import Number
+from petquant.reads.uncertainty import Uncertainty
 
 __all__ = ["LesionPair", "LesionRead"]
 
@@ -34,6 +35,8 @@ class LesionRead:
         Measured where the other tracer shows a lesion, in its region carried over.
     flags
         Codes of the caveats.
+    uncertainties
+        Technical uncertainty by column.
     """
 
     lesion_id: str
@@ -45,6 +48,7 @@ class LesionRead:
     why: str = ""
     is_forced: bool = False
     flags: tuple[str, ...] = ()
+    uncertainties: Mapping[str, Uncertainty] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

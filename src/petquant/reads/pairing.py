@@ -6,24 +6,26 @@ A lesion that only one scan shows is measured on the other one where it lies: a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from petquant.errors import Finding
 from petquant.measurement import Measurement, Number
-from petquant.reads.carried import carried, overlaps
+from petquant.reads.carried import Carried, carried, overlaps
 from petquant.reads.matching import Located, Match, match
 from petquant.reads.pair import LesionPair, LesionRead
 from petquant.reads.positivity import VISUAL, Call, read_by
 from petquant.reads.reader import ReaderRow
+from petquant.reads.reduced import without_lesions
 from petquant.reads.registration import Registration
 from petquant.reads.scan import ReadScan, centroid_mm, volume_mm3
 from petquant.roi import Roi
 
 __all__ = ["Caller", "own_reads", "pairs_of", "same_by_reader", "seen_negative"]
 
-# What a rule makes of values and of whether the read is forced.
-Caller = Callable[[Mapping[str, Number], bool], Call]
+# What a rule makes of values, of whether the read is forced, and of whether a reader calls it focal.
+Caller = Callable[[Mapping[str, Number], bool, bool | None], Call]
 NEGATIVE = 0  # of VISUAL
 NOT_READ = "no region on either scan, and the reader said nothing of this one"
 NO_REGISTRATION = "the scans lie in two frames of reference that were not registered"
@@ -54,8 +56,11 @@ def pairs_of(
     registration: Registration | None,
     same: Mapping[str, str],
     call: Caller,
-) -> tuple[LesionPair, ...]:
-    """Return the lesions of two scans of a patient.
+) -> tuple[tuple[LesionPair, ...], tuple[Finding, ...]]:
+    """Return the lesions of two scans of a patient, and what is to be said of their backgrounds.
+
+    A lesion that only one scan shows is a lesion of both: its voxels are taken out of the backgrounds of the
+    other scan too.
 
     Parameters
     ----------
@@ -70,17 +75,16 @@ def pairs_of(
         The rule of positivity; a reader's call overrides it.
     """
     found = _matches(a, b, registration, same)
-    in_b, in_a = (
-        _forced(a, b, [m.a for m in found if m.b is None], registration, is_forward=True, call=call),
-        (_forced(b, a, [m.b for m in found if m.a is None], registration, is_forward=False, call=call)),
-    )
-    sides = (
-        _Side(scan=a, own=own_reads(a, call), forced=in_a[0], missing=in_a[1]),
-        _Side(scan=b, own=own_reads(b, call), forced=in_b[0], missing=in_b[1]),
-    )
-    return (
-        *(_pair(one, sides, patient, session) for one in found),
+    in_b = _carried(a, b, [m.a for m in found if m.b is None], registration, is_forward=True)
+    in_a = _carried(b, a, [m.b for m in found if m.a is None], registration, is_forward=False)
+    (side_a, said_a), (side_b, said_b) = _side(a, b, in_a, call), _side(b, a, in_b, call)
+    pairs = (
+        *(_pair(one, (side_a, side_b), patient, session) for one in found),
         *(_undrawn(lesion_id, (a, b), patient, session) for lesion_id in seen_negative(a, b)),
+    )
+    return pairs, (
+        *(replace(one, found=f"scan a: {one.found}") for one in said_a),
+        *(replace(one, found=f"scan b: {one.found}") for one in said_b),
     )
 
 
@@ -152,15 +156,21 @@ def _located(scan: ReadScan, roi: Roi, centre: np.ndarray) -> Located:
 def own_reads(scan: ReadScan, call: Caller) -> dict[str, LesionRead]:
     """Return the reads of the lesions that were drawn on a scan, by their ids."""
     return {
-        roi.roi_id: _read(row, roi, scan.reads.get(roi.roi_id), call, is_forced=False)
+        roi.roi_id: _read(scan, row, roi, scan.reads.get(roi.roi_id), call=call, is_forced=False)
         for roi, row in zip(scan.lesions, scan.measurements, strict=True)
     }
 
 
 def _read(
-    row: Measurement, roi: Roi, reader: ReaderRow | None, call: Caller, *, is_forced: bool
+    scan: ReadScan,
+    row: Measurement,
+    roi: Roi,
+    reader: ReaderRow | None,
+    *,
+    call: Caller,
+    is_forced: bool,
 ) -> LesionRead:
-    by_rule = call(row.values, is_forced)
+    by_rule = call(row.values, is_forced, None if reader is None else reader.is_focal)
     made = read_by(by_rule, None if reader is None else reader.visual)
     return LesionRead(
         lesion_id=roi.roi_id,
@@ -172,24 +182,24 @@ def _read(
         why=made.why,
         is_forced=is_forced,
         flags=("FORCED_READ", *row.flags) if is_forced else row.flags,
+        uncertainties=scan.uncertainties(roi, row.values),
     )
 
 
-def _forced(
+def _carried(
     of: ReadScan,
     on: ReadScan,
     ids: list[str | None],
     registration: Registration | None,
     *,
     is_forward: bool,
-    call: Caller,
-) -> tuple[dict[str, LesionRead], dict[str, str]]:
-    """Return the reads of lesions of one scan on the other, and why some have none, by id."""
+) -> dict[str, Carried]:
+    """Return the regions of lesions of one scan on the other, or why some have none, by id."""
     if registration is None:
-        return {}, {roi_id: NO_REGISTRATION for roi_id in ids if roi_id is not None}
+        return {roi_id: Carried(roi=None, missing=NO_REGISTRATION) for roi_id in ids if roi_id is not None}
     grid = registration.into_moving(of.grid) if is_forward else registration.into_fixed(of.grid)
     wanted = {roi.roi_id: roi for roi in of.lesions if roi.roi_id in set(ids)}
-    placed = {
+    return {
         roi_id: carried(
             roi,
             from_grid=grid,
@@ -200,13 +210,21 @@ def _forced(
         )
         for roi_id, roi in wanted.items()
     }
+
+
+def _side(
+    on: ReadScan, of: ReadScan, placed: Mapping[str, Carried], call: Caller
+) -> tuple[_Side, tuple[Finding, ...]]:
+    """Return all reads of a scan, its own ones and those of lesions that the other one shows."""
     regions = {roi_id: one.roi for roi_id, one in placed.items() if one.roi is not None}
+    on, said = without_lesions(on, list(regions.values()))
     rows = on.measured(list(regions.values()))
-    reads = {
-        roi_id: _read(row, roi, _reader_of(of, on, roi_id), call, is_forced=True)
+    forced = {
+        roi_id: _read(on, row, roi, _reader_of(of, on, roi_id), call=call, is_forced=True)
         for (roi_id, roi), row in zip(regions.items(), rows, strict=True)
     }
-    return reads, {roi_id: one.missing for roi_id, one in placed.items() if one.roi is None}
+    missing = {roi_id: one.missing for roi_id, one in placed.items() if one.roi is None}
+    return _Side(scan=on, own=own_reads(on, call), forced=forced, missing=missing), said
 
 
 def _reader_of(of: ReadScan, on: ReadScan, roi_id: str) -> ReaderRow | None:

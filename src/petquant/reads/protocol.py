@@ -8,14 +8,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
 
 from petquant.errors import UnreadableInput, UsageError
+from petquant.paths import existing
 from petquant.reads.positivity import rule_of
 from petquant.reads.shipped import Table, shipped, table_of
 from petquant.tracers import tracer_by_name
 
-__all__ = ["Protocol", "TracerProtocol", "protocol_from", "protocol_of", "protocols"]
+__all__ = ["Protocol", "TracerProtocol", "protocol_at", "protocol_from", "protocol_of", "protocols"]
+
+# What no protocol of any body asks for: a number outside is in another unit, such as Bq, s or mmol/L.
+PLAUSIBLE: Final[Mapping[str, tuple[float, float, str]]] = MappingProxyType(
+    {
+        "activity_target_mbq": (0.01, 10_000.0, "MBq"),
+        "activity_accepted_mbq": (0.01, 10_000.0, "MBq"),
+        "uptake_window_min": (0.0, 1_440.0, "min"),
+        "time_points_min": (0.0, 1_440.0, "min"),
+        "uptake_difference_max_min": (0.0, 1_440.0, "min"),
+        "glucose_max_mg_dl": (40.0, 1_000.0, "mg/dL"),
+        "fasting_min_h": (0.0, 72.0, "h"),
+        "egfr_min": (1.0, 200.0, "mL/min/1.73 m2"),
+        "coverage_min_mm": (5.0, 3_000.0, "mm"),
+        "age_min_years": (0.0, 130.0, "years"),
+        "therapy_free_days": (0.0, 3_650.0, "days"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +133,34 @@ def protocol_of(name: str) -> Protocol:
     """
     if name not in protocols():
         raise UsageError.of(
-            "OPTION_INVALID", f"no protocol {name!r}", expected=f"one of {', '.join(protocols())}"
+            "OPTION_INVALID",
+            f"no protocol {name!r}",
+            expected=f"one of {', '.join(protocols())}, or a file whose name ends with .toml",
         )
     return protocols()[name]
+
+
+def protocol_at(path: Path | str) -> Protocol:
+    """Return the protocol of a TOML file, see `protocol_from`.
+
+    Raises
+    ------
+    UnreadableInput
+        SIDECAR_INVALID with every key that is wrong; FILE_UNREADABLE.
+    UsageError
+        PATH_NOT_FOUND.
+    """
+    path = existing(Path(path))
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise UnreadableInput.of(
+            "FILE_UNREADABLE",
+            str(error),
+            expected="a TOML file in UTF-8",
+            path=str(path),
+        ) from error
+    return protocol_from(text, where=str(path))
 
 
 def protocol_from(text: str, *, where: str = "protocol.toml") -> Protocol:
@@ -124,7 +169,7 @@ def protocol_from(text: str, *, where: str = "protocol.toml") -> Protocol:
     Raises
     ------
     UnreadableInput
-        SIDECAR_INVALID, naming the key.
+        SIDECAR_INVALID, one finding for every key that is missing, unknown, of another kind or unit.
     """
     return _protocol(_whole(table_of(text, where=where)))
 
@@ -138,7 +183,7 @@ def _whole(table: Table) -> Table:
     if not isinstance(name, str) or name not in shipped_tables:
         raise table.invalid("extends", f"one of {', '.join(shipped_tables)}", found="is no protocol")
     values = {key: value for key, value in table.values.items() if key != "extends"}
-    return Table(_merged(_whole(shipped_tables[name]).values, values), table.where)
+    return Table(_merged(_whole(shipped_tables[name]).values, values), table.where, lines=table.lines)
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,8 +218,19 @@ def _protocol(table: Table) -> Protocol:
         uptake_difference_max_min=table.maybe_number("uptake_difference_max_min"),
         tracers=_tracers(table),
     )
+    _require_plausible(table)
     table.done()
     return found
+
+
+def _require_plausible(table: Table) -> None:
+    """Note every number that is none in the unit of its key; what is no number was noted before."""
+    for key, (low, high, unit) in PLAUSIBLE.items():
+        value: Any = table.values.get(key)
+        numbers = value if isinstance(value, list) else [value]
+        odd = [one for one in numbers if isinstance(one, float | int) and (one < low or one > high)]
+        if odd:
+            table.wrong(key, f"{low:g} to {high:g}, in {unit}", found=f"is {odd[0]:g}, no value in {unit}")
 
 
 def _tracers(table: Table) -> dict[str, TracerProtocol]:
@@ -183,7 +239,8 @@ def _tracers(table: Table) -> dict[str, TracerProtocol]:
     for name, one in table.tables("tracers").items():
         known = tracer_by_name(name)
         if known is None or known.name != name:
-            raise table.invalid("tracers", "a name in the table of tracers", found=f"has {name!r}")
+            table.wrong(f"tracers.{name}", "a name in the table of tracers", found="is no tracer")
+            continue
         own = one.maybe_range("uptake_window_min")
         rule = one.text("positivity")
         found[name] = TracerProtocol(
@@ -197,11 +254,22 @@ def _tracers(table: Table) -> dict[str, TracerProtocol]:
             egfr_min=one.maybe_number("egfr_min"),
             positivity=rule,
         )
+        _require_plausible(one)
         one.done()
-        try:
-            reference = rule_of(rule).reference
-        except UsageError as error:
-            raise UnreadableInput.of("SIDECAR_INVALID", error.message, path=table.where) from error
-        if reference not in references:
-            raise one.invalid("positivity", f"one of {', '.join(references)}", found=f"needs {reference}")
+        _require_rule(one, rule, references)
     return found
+
+
+def _require_rule(table: Table, rule: str, references: tuple[str, ...]) -> None:
+    """Note a rule that is none, or whose reference the protocol does not have."""
+    if not rule:  # it is missing, and was noted
+        return
+    try:
+        reference = rule_of(rule).reference
+    except UsageError:
+        table.wrong(
+            "positivity", "'>liver', '>1.5*blood_pool' or a shipped rule", found=f"is no rule: {rule!r}"
+        )
+        return
+    if reference not in references:
+        table.wrong("positivity", f"one of {', '.join(references)}", found=f"needs {reference}")

@@ -1,8 +1,9 @@
 """A reader is a person who looked at scans; what was seen stands in a table of reads, one row a lesion.
 
 Columns: ``lesion_id``; optional ``patient``, ``session``, ``reader``, ``tracer``, ``region``, ``side``,
-``visual`` (0 negative, 1 equivocal, 2 positive), ``x``, ``y``, ``z`` (LPS mm). The same lesion_id on two
-tracers is the same lesion.
+``visual`` (0 negative, 1 equivocal, 2 positive), ``focal`` (1 focal, 0 diffuse: of bone marrow, for the rule
+that calls focal uptake positive), ``x``, ``y``, ``z`` (LPS mm). The same lesion_id on two tracers is the same
+lesion.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from petquant.tracers import tracer_by_name
 __all__ = ["ReaderRow", "attached", "read_reads"]
 
 COLUMNS: Final = (
-    "patient", "session", "reader", "tracer", "lesion_id", "region", "side", "visual", "x", "y", "z",
+    "patient", "session", "reader", "tracer", "lesion_id", "region", "side", "visual", "focal", "x", "y", "z",
 )  # fmt: skip
 CALLS: Final = {"": None, "0": 0, "1": 1, "2": 2}
+FOCAL: Final = {"": None, "0": False, "1": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class ReaderRow:
         The reader's own name of the lesion.
     visual
         0 negative, 1 equivocal, 2 positive.
+    is_focal
+        Whether uptake of bone marrow is focal and not diffuse; None when nobody said so.
     point_mm
         LPS, inside the lesion.
     """
@@ -51,6 +55,7 @@ class ReaderRow:
     region: str = ""
     side: str = ""
     visual: int | None = None
+    is_focal: bool | None = None
     point_mm: tuple[float, float, float] | None = None
 
     def is_of(self, *, patient: str, session: str, reader: str, tracers: Collection[str]) -> bool:
@@ -135,6 +140,8 @@ def _row(line: Mapping[str, str | None], number: int, path: Path | str) -> Reade
         raise _invalid(path, f"line {number}: no lesion_id")
     if cells["visual"] not in CALLS:
         raise _invalid(path, f"line {number}: visual is {cells['visual']}, not 0, 1 or 2")
+    if cells["focal"] not in FOCAL:
+        raise _invalid(path, f"line {number}: focal is {cells['focal']}, not 0 or 1")
     place = [cells[axis] for axis in "xyz"]
     try:
         point = [float(text) for text in place] if any(place) else []
@@ -145,6 +152,7 @@ def _row(line: Mapping[str, str | None], number: int, path: Path | str) -> Reade
     return ReaderRow(
         **{name: cells[name] for name in COLUMNS[:7]},
         visual=CALLS[cells["visual"]],
+        is_focal=FOCAL[cells["focal"]],
         point_mm=(point[0], point[1], point[2]) if point else None,
     )
 

@@ -7,16 +7,35 @@ wherever they are used.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Final
 
 from petquant.errors import Finding, UsageError
 from petquant.reads.shipped import Table, shipped_file
 from petquant.reads.verdict import exceeds
 from petquant.statistics.limits import limits_percent
 
-__all__ = ["Change", "PublishedRepeatability", "change", "repeatability_of", "repeatability_table"]
+__all__ = [
+    "Change",
+    "PublishedRepeatability",
+    "change",
+    "chosen_repeatability",
+    "repeatability_for",
+    "repeatability_of",
+    "repeatability_table",
+]
+
+# column of `petquant.quantities` that a metric of the table is held against; others are no uptake
+COLUMNS: Final = {
+    "SUV": "suv_max",
+    "SUVmax": "suv_max",
+    "SULmax": "suv_max",
+    "SUVmean": "suv_mean",
+    "SUVmean, SUVpeak": "suv_peak",
+    "SULpeak": "suv_peak",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +64,8 @@ class PublishedRepeatability:
         Name of the row whose figures these are; empty when they are the tracer's own.
     surrogate_tracer
         Its tracer.
+    is_default
+        Whether it is the row of its tracer when none is chosen.
     """
 
     name: str
@@ -63,6 +84,7 @@ class PublishedRepeatability:
     is_verified: bool
     surrogate: str
     surrogate_tracer: str = ""
+    is_default: bool = False
 
     @property
     def label(self) -> str:
@@ -70,6 +92,11 @@ class PublishedRepeatability:
         borrowed = f", surrogate: figures of {self.surrogate_tracer}" if self.surrogate else ""
         doubtful = "" if self.is_verified or self.surrogate else ", not verified"
         return f"{self.tracer} {self.metric}, {self.site}{borrowed}{doubtful}"
+
+    @property
+    def column(self) -> str | None:
+        """The column of a lesion that the row speaks of; None when it is no uptake."""
+        return COLUMNS.get(self.metric)
 
     @property
     def change_needed_percent(self) -> tuple[float, float] | None:
@@ -153,6 +180,40 @@ def repeatability_of(name: str) -> PublishedRepeatability:
     return rows[name]
 
 
+def chosen_repeatability(names: Sequence[str]) -> tuple[PublishedRepeatability, ...]:
+    """Return the rows of those names, each of another tracer and fit to decide on a change of uptake.
+
+    Raises
+    ------
+    UsageError
+        OPTION_INVALID.
+    """
+    rows = [repeatability_of(name) for name in names]
+    for row in rows:
+        if row.column is None or row.change_needed_percent is None:
+            fit = [
+                one.name for one in repeatability_table().values() if one.column and one.change_needed_percent
+            ]
+            raise UsageError.of(
+                "OPTION_INVALID",
+                f"repeatability {row.name} says not what change of uptake is needed",
+                expected=f"one of {', '.join(fit)}",
+            )
+    tracers = [row.tracer for row in rows]
+    for tracer in tracers:
+        if tracers.count(tracer) > 1:
+            raise UsageError.of("OPTION_INVALID", f"several rows of {tracer}", expected="one row a tracer")
+    return tuple(rows)
+
+
+def repeatability_for(
+    tracer: str, chosen: Sequence[PublishedRepeatability] = ()
+) -> PublishedRepeatability | None:
+    """Return the chosen row of a tracer, else its default; None when nothing is known of the tracer."""
+    rows = (*chosen, *(row for row in repeatability_table().values() if row.is_default))
+    return next((row for row in rows if row.tracer == tracer), None)
+
+
 def change(first: float, second: float, row: PublishedRepeatability) -> Change:
     """Return the change from the first to the second measurement, held against a row.
 
@@ -183,6 +244,7 @@ def _row(table: Table) -> PublishedRepeatability:
         citation=table.text("citation"),
         is_verified=table.flag("verified"),
         surrogate=table.text("surrogate", ""),
+        is_default=table.flag("default", default=False),
     )
     table.done()
     return found

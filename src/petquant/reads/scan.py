@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petquant.grid import Grid
-from petquant.measurement import Measurement
+from petquant.measurement import Measurement, Number
 from petquant.metrics import Reference, measure, without_volumes
 from petquant.occupancy.frame import volumes_mm3, weights_of
 from petquant.reads.reader import ReaderRow
+from petquant.reads.technical import Technical, uncertainties
+from petquant.reads.uncertainty import Uncertainty
 from petquant.roi import Roi
 from petquant.volume import Volume
 
@@ -31,8 +33,8 @@ class ReadScan:
         Of the volume; ``none`` when SUV was refused.
     lesions, measurements
         Regions on the grid of the volume and their rows, in the same order.
-    references
-        Backgrounds of the ratios.
+    backgrounds, references
+        Backgrounds of the ratios as regions, whole, and what ratios divide by, in the same order.
     flags
         Of the conversion; every row carries them.
     excluded
@@ -41,6 +43,8 @@ class ReadScan:
         Region and side of lesions, by id.
     reads
         What a reader said of lesions, by the id of the region.
+    technical
+        What the uncertainties rest on.
     undrawn
         What the reader said of lesions that have no region on this scan, by the reader's lesion id.
     """
@@ -49,12 +53,14 @@ class ReadScan:
     suv_type: str
     lesions: tuple[Roi, ...]
     measurements: tuple[Measurement, ...]
+    backgrounds: tuple[Roi, ...] = ()
     references: tuple[Reference, ...] = ()
     flags: tuple[str, ...] = ()
     excluded: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     places: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     reads: Mapping[str, ReaderRow] = field(default_factory=dict)
     undrawn: Mapping[str, ReaderRow] = field(default_factory=dict)
+    technical: Technical = field(default_factory=Technical)
 
     @property
     def grid(self) -> Grid:
@@ -66,6 +72,10 @@ class ReadScan:
         read = self.reads.get(roi_id)
         region, side = self.places.get(roi_id, ("", ""))
         return (region, side) if read is None else (read.region or region, read.side or side)
+
+    def uncertainties(self, roi: Roi, values: Mapping[str, Number]) -> dict[str, Uncertainty]:
+        """Return the technical uncertainty of the values of a region on the grid of this scan, by column."""
+        return uncertainties(self.technical, self.volume, roi, values, references=self.references)
 
     def measured(self, rois: list[Roi]) -> list[Measurement]:
         """Return the rows of more regions on the grid of this scan."""

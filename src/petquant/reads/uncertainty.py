@@ -14,15 +14,20 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
-from petquant.errors import Finding
+from petquant.errors import Finding, UsageError
 
 __all__ = [
+    "COVERAGE_FACTOR",
     "DEFAULTS",
+    "INPUTS",
+    "NOISELESS",
     "Default",
     "Scan",
     "Term",
     "Uncertainty",
     "clock_bias_percent",
+    "inputs_in_use",
+    "inputs_of",
     "noise_differs",
     "noise_of_mean_percent",
     "quantisation_percent",
@@ -38,6 +43,17 @@ NOISE_FACTOR: Final = 1.5  # between the coefficients of variation of two scans 
 PROPOSAL: Final = "assumed: a proposal of petquant, no measurement"
 
 Scope = Literal["shared", "local"]
+
+# what a user may give, and the field of `Scan` that takes it
+INPUTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "calibration": "calibration_percent",
+        "activity": "activity_percent",
+        "residual": "residual_percent",
+        "weight": "weight_percent",
+        "clock": "clock_min",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +108,9 @@ class Scan:
         Relative standard uncertainties.
     clock_min
         Standard uncertainty of the interval from assay to acquisition.
+    weight_exponent
+        ``d ln N / d ln W``: by how many percent the normaliser N of the SUV type changes with one percent of
+        the weight W. 1 for SUVbw.
     """
 
     half_life_s: float
@@ -101,16 +120,18 @@ class Scan:
     residual_percent: float | None = None
     weight_percent: float | None = None
     clock_min: float | None = None
+    weight_exponent: float = 1.0
 
     def terms(self) -> tuple[Term, ...]:
         """Return the shared terms; the clock as ``100 lambda u_t``."""
         minutes, is_assumed = _given(self.clock_min, "clock")
         weight = "weight_measured" if self.is_weight_measured else "weight_stated"
+        of_weight, is_weight_assumed = _given(self.weight_percent, weight)
         given = (
             ("calibration", *_given(self.calibration_percent, "calibration")),
             ("activity", *_given(self.activity_percent, "activity")),
             ("residual", *_given(self.residual_percent, "residual")),
-            ("weight", *_given(self.weight_percent, weight)),
+            ("weight", abs(self.weight_exponent) * of_weight, is_weight_assumed),
             ("clock", 100.0 * math.log(2.0) * minutes * 60.0 / self.half_life_s, is_assumed),
         )
         return tuple(
@@ -180,9 +201,51 @@ class Uncertainty:
         return COVERAGE_FACTOR * self.percent
 
     @property
+    def has_noise(self) -> bool:
+        """Whether no noise was left out: without it this says nothing of a single lesion."""
+        return not any("noise" in name for name in self.left_out)
+
+    @property
     def assumptions(self) -> tuple[str, ...]:
         """One sentence for each term that is a default."""
         return tuple(f"{t.name} {t.percent:.3g} %: {PROPOSAL}" for t in self.terms if t.is_assumed)
+
+
+def inputs_of(text: str) -> dict[str, float]:
+    """Return the inputs of ``calibration=2,clock=0.5``: name in `INPUTS` to standard uncertainty.
+
+    Raises
+    ------
+    UsageError
+        OPTION_INVALID.
+    """
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, number = (word.strip() for word in part.partition("="))
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if name not in INPUTS or name in found or not 0.0 <= value < math.inf:
+            raise UsageError.of(
+                "OPTION_INVALID",
+                f"--uncertainty {text}: {part.strip() or 'nothing'}",
+                expected=f"each of {', '.join(INPUTS)} at most once, as NAME=NUMBER of 0 or more: percent, "
+                "of the clock minutes",
+            )
+        found[name] = value
+    return found
+
+
+def inputs_in_use(given: Mapping[str, float]) -> tuple[Default, ...]:
+    """Return the inputs as they hold for scans whose weight is stated: those given, and else the defaults."""
+    rows = []
+    for name in INPUTS:
+        default = DEFAULTS["weight_stated" if name == "weight" else name]
+        value, source = (given[name], "given") if name in given else (default.value, default.source)
+        meaning = "body weight" if name in given and name == "weight" else default.meaning
+        rows.append(Default(name=name, value=value, unit=default.unit, meaning=meaning, source=source))
+    return tuple(rows)
 
 
 def suv_uncertainty(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 
 import numpy as np
@@ -13,6 +14,7 @@ from petquant.acquisition import PetAcquisition
 from petquant.dicom.assemble import read_volume, verify_unchanged
 from petquant.dicom.belonging import PetFacts
 from petquant.dicom.ct import Ct, read_ct
+from petquant.dicom.ct_time import ct_started_at
 from petquant.dicom.frames import one_frame
 from petquant.dicom.header import read_acquisition
 from petquant.dicom.index import Index, Series
@@ -122,6 +124,10 @@ class DicomStudy:
             CT_MISSING with the reason why no CT series of the folder is one.
         """
         return read_ct(self.index, self.series, self.grid)
+
+    def ct_started_at(self) -> datetime | None:
+        """Return when that CT was begun, on the clock of the PET; None when that is not known."""
+        return ct_started_at(self.index, self.series, self.grid, utc_offset=self.acquisition.utc_offset)
 
     def verify_unchanged(self) -> None:
         """Raise INPUT_CHANGED when a file of the series is no longer the one whose header was read."""

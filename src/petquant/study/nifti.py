@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,10 @@ class NiftiStudy:
             remedy="give the study in DICOM",
             path=str(self.files[0].path),
         )
+
+    def ct_started_at(self) -> datetime | None:
+        """Return None: a NIfTI image does not say which CT belongs to it."""
+        return None
 
     def verify_unchanged(self) -> None:
         """Raise INPUT_CHANGED when a file is no longer the one that was opened."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 import numpy as np
@@ -57,6 +58,10 @@ class PetStudy(Protocol):
 
     def ct(self) -> Ct:
         """Return the CT that belongs to the PET, or raise CT_MISSING."""
+        ...
+
+    def ct_started_at(self) -> datetime | None:
+        """Return when that CT was begun, on the clock of the PET; None when that is not known."""
         ...
 
     def verify_unchanged(self) -> None:

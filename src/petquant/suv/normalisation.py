@@ -12,9 +12,17 @@ from dataclasses import dataclass
 
 from petquant.errors import Finding
 
-__all__ = ["NORMALISATIONS", "Normalisation", "normalisation", "normaliser", "of_suv_type"]
+__all__ = [
+    "NORMALISATIONS",
+    "Normalisation",
+    "normalisation",
+    "normaliser",
+    "of_suv_type",
+    "weight_exponent",
+]
 
 Formula = Callable[[float, float], float]
+_NEAR = 1e-4  # relative step of a central difference: its error is the square of that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +198,21 @@ def normaliser(
                 ),
             )
     return n, ()
+
+
+def weight_exponent(
+    row: Normalisation, *, weight_kg: float, height_m: float | None, sex: str | None
+) -> float:
+    """Return ``d ln N / d ln W``: 1 for bw, 0.425 for bsa, 0 for ibw, between for lean body mass.
+
+    Parameters
+    ----------
+    weight_kg, height_m, sex
+        As for `normaliser`, which gave a mass for them.
+    """
+    height = height_m or 0.0
+    low, high = (_formula(row, weight_kg * by, height, sex) for by in (1 - _NEAR, 1 + _NEAR))
+    return math.log(high / low) / math.log((1 + _NEAR) / (1 - _NEAR))
 
 
 def _formula(row: Normalisation, weight_kg: float, height_m: float, sex: str | None) -> float:
