@@ -793,6 +793,8 @@ class TestInfoAndDemo:
             report = json.loads((tmp_path / "petquant_demo" / f"{name}.json").read_text())
             assert report["measurements"]
             assert f"petquant_demo/{name}.json" in words
+            assert f"petquant_demo/{name}.html" in words
+            assert (tmp_path / "petquant_demo" / f"{name}.html").read_bytes().startswith(b"<!DOCTYPE html>")
         shown = [line.split() for line in words.splitlines() if "known truth" in line]
         for line in shown:
             found, _, total = line[line.index("of") - 1 : line.index("of") + 2]
