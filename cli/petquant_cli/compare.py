@@ -170,8 +170,9 @@ def run(
     from dataclasses import replace
 
     from petquant.compare import DRAWN, Settings, compare, read_cohort, rule_of
-    from petquant.export.comparison_folder import FILES, KEY, write_comparison
-    from petquant.export.comparison_folder import pseudonym_key as key_of
+    from petquant.export.comparison_folder import FILES, write_comparison
+    from petquant.export.pseudonym import KEY
+    from petquant.export.pseudonym import pseudonym_key as key_of
     from petquant.paths import existing
     from petquant.reads.repeatability import chosen_repeatability
     from petquant.reads.uncertainty import inputs_of

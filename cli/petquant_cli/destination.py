@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "apart",
+    "apart_folder",
     "checked_format",
     "file_of",
+    "has_names",
     "put",
     "read_with",
     "secret",
@@ -98,6 +100,43 @@ def apart(out: Path | None, inputs: Iterable[Path | None], *, option: str = "--o
                 expected="a place of its own",
                 remedy="choose another name",
             )
+
+
+def apart_folder(out: Path, inputs: Iterable[Path]) -> None:
+    """Hold a folder of outputs apart from what is read.
+
+    Raises
+    ------
+    UsageError
+        OPTION_INVALID, when it lies in a folder that is read, or is one.
+    """
+    from petquant.errors import UsageError
+
+    places = {path.resolve() for path in inputs}
+    own = out.resolve()
+    for folder in (own, *own.parents):
+        if folder in places:
+            raise UsageError.of(
+                "OPTION_INVALID",
+                f"--out {out} would write into what is read: {folder}",
+                expected="a folder of its own",
+                remedy="choose another name",
+            )
+
+
+def has_names(roi_names: str) -> bool:
+    """Whether ``--roi-names`` keeps the names of regions.
+
+    Raises
+    ------
+    UsageError
+        OPTION_INVALID.
+    """
+    from petquant.errors import UsageError
+
+    if roi_names not in {"given", "index"}:
+        raise UsageError.of("OPTION_INVALID", f"--roi-names {roi_names}", expected="given or index")
+    return roi_names == "given"
 
 
 def read_with(study: Path) -> list[Path]:

@@ -14,7 +14,23 @@ from typing import Annotated
 
 import typer
 
-from petquant_cli import check, compare, convert, demo, info, lock, nema, phantom, segment, suv, validate
+from petquant_cli import (
+    batch,
+    bids,
+    check,
+    collect,
+    compare,
+    convert,
+    demo,
+    discover,
+    info,
+    lock,
+    nema,
+    phantom,
+    segment,
+    suv,
+    validate,
+)
 from petquant_cli.command import PlainCommand, PlainGroup
 from petquant_cli.messages import MESSAGES
 from petquant_cli.offline import offline
@@ -34,8 +50,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich" if sys.stdout and sys.stdout.isatty() else None,  # plain text where it is piped
 )
-for _module in (suv, segment, compare, check, convert, nema, info, lock, demo, validate):
+for _module in (
+    suv,
+    segment,
+    batch,
+    collect,
+    compare,
+    check,
+    discover,
+    convert,
+    nema,
+    info,
+    lock,
+    demo,
+    validate,
+):
     app.command(name=_module.__name__.rpartition(".")[2], cls=PlainCommand)(_module.run)
+app.command(name="bids", cls=bids.BidsCommand)(bids.run)
 app.add_typer(phantom.app)
 
 # what an unknown option or a missing argument raises

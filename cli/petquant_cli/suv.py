@@ -112,7 +112,7 @@ def run(
     from petquant.export.record import Privacy
     from petquant.paths import existing
     from petquant.quantify import measure_study
-    from petquant_cli.destination import apart, checked_format, file_of, read_with, secret
+    from petquant_cli.destination import apart, checked_format, file_of, has_names, read_with, secret
     from petquant_cli.messages import MESSAGES
     from petquant_cli.report import checked_report, write_report
 
@@ -124,7 +124,7 @@ def run(
     privacy = Privacy(
         with_identifiers=with_identifiers,
         has_hashed_uids=hash_uids,
-        has_roi_names=_has_names(roi_names),
+        has_roi_names=has_names(roi_names),
         key=None if pseudonym_key is None else secret(pseudonym_key),
     )
     measured = measure_study(
@@ -148,14 +148,6 @@ def run(
     if report is not None:
         write_report(measured, privacy, report)
     _put(quantification, privacy, format_, out)
-
-
-def _has_names(roi_names: str) -> bool:
-    from petquant.errors import UsageError
-
-    if roi_names not in {"given", "index"}:
-        raise UsageError.of("OPTION_INVALID", f"--roi-names {roi_names}", expected="given or index")
-    return roi_names == "given"
 
 
 def _put(quantification: Quantification, privacy: Privacy, format_: str, out: Path | None) -> None:

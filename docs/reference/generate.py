@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import typer.main
-from json_contract import CHECK_RECORD, COMPARISON_RECORD, CSV_COLUMNS, JSON_RECORD, MESSAGE_RECORD
+from json_contract import (
+    CHECK_RECORD,
+    COMPARISON_RECORD,
+    CSV_COLUMNS,
+    DISCOVER_RECORD,
+    JSON_RECORD,
+    MESSAGE_RECORD,
+)
 from petquant_cli.main import app
 
 from petquant.flags import CODES, Severity
@@ -520,6 +527,9 @@ def _json() -> str:
         "## petquant check",
         "What `petquant check --format json` writes.",
         _table(heads, [(_code(k), kind, words) for k, kind, words in CHECK_RECORD]),
+        "## petquant discover",
+        "What `petquant discover --format json` writes; its CSV has the columns of `series`.",
+        _table(heads, [(_code(k), kind, words) for k, kind, words in DISCOVER_RECORD]),
         "## petquant compare",
         (
             "What `petquant compare` writes as `comparison.json`. An estimate is an object with `value`, "

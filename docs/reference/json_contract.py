@@ -5,7 +5,14 @@ A test compares these tables with the outputs of real runs, in both directions.
 
 from __future__ import annotations
 
-__all__ = ["CHECK_RECORD", "COMPARISON_RECORD", "CSV_COLUMNS", "JSON_RECORD", "MESSAGE_RECORD"]
+__all__ = [
+    "CHECK_RECORD",
+    "COMPARISON_RECORD",
+    "CSV_COLUMNS",
+    "DISCOVER_RECORD",
+    "JSON_RECORD",
+    "MESSAGE_RECORD",
+]
 
 Rows = tuple[tuple[str, str, str], ...]
 
@@ -221,6 +228,43 @@ CHECK_RECORD: Rows = (
     ("series[].codes[]", "object", "every other finding"),
     ("series[].geometry", "object or null", "as `series` above"),
     ("series[].conversion", "object or null", "as `conversion` above, without balance and codes"),
+)
+
+DISCOVER_RECORD: Rows = (
+    ("petquant_version", "text", ""),
+    ("notice", "text", ""),
+    ("n_files", "integer", "regular files in the tree"),
+    ("n_studies", "integer", "studies with a PET image, and NIfTI images with the side-car of a PET"),
+    ("n_studies_without_pet", "integer", ""),
+    ("strays", "object", "what was passed over: kind to number of files"),
+    ("unread[].code", "text", "files that may be PET and cannot be read"),
+    ("unread[].n_files", "integer", ""),
+    ("unread[].first", "text", "path of the first, from the tree on"),
+    ("series[].folder", "text", "that holds the files of the series, from the tree on"),
+    ("series[].study_folder", "text", "that holds all images of its study"),
+    ("series[].study_uid", "text or null", ""),
+    ("series[].series_number", "text or null", ""),
+    ("series[].series_uid", "text or null", ""),
+    ("series[].n_files", "integer", ""),
+    ("series[].outcome", "text", "`ok`, `flag` or `refuse`, of the SUV types asked for"),
+    ("series[].choice", "text", "`taken`, `ambiguous` or `set aside`, where no series is asked for"),
+    ("series[].computable[]", "text", "SUV types that nothing forbids, and `tbr`; in CSV joined by blanks"),
+    ("series[].refusals[]", "object", "as `conversion.codes[]` above; in CSV the codes joined by blanks"),
+    ("series[].flags[]", "text", "codes of everything else; in CSV joined by blanks"),
+    ("series[].tracer", "text or null", ""),
+    ("series[].nuclide", "text or null", ""),
+    ("series[].manufacturer", "text or null", ""),
+    ("series[].model", "text or null", ""),
+    ("series[].reconstruction", "text or null", ""),
+    ("series[].units", "text or null", "of the stored values"),
+    ("series[].n_slices", "integer or null", ""),
+    ("series[].voxel_mm", "text or null", "along rows, columns and slices, such as `4.07x4.07x3`"),
+    ("series[].weight_kg", "number or null", ""),
+    ("series[].injected_mbq", "number or null", ""),
+    ("series[].uptake_time_min", "number or null", ""),
+    ("series[].has_ct", "boolean", "the study has a CT series"),
+    ("series[].n_seg", "integer", "SEG of the study"),
+    ("series[].n_rtstruct", "integer", "RTSTRUCT of the study"),
 )
 
 COMPARISON_RECORD: Rows = (

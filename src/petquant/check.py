@@ -20,7 +20,7 @@ from petquant.quantify import study_refusals
 from petquant.study import Choices, PetStudy, look, open_found
 from petquant.study.dicom import judge, source_of
 
-__all__ = ["check"]
+__all__ = ["check", "check_series"]
 
 
 def check(path: str | os.PathLike[str], choices: Choices | None = None) -> tuple[CheckedSeries, ...]:
@@ -54,11 +54,11 @@ def _check(path: str, choices: Choices) -> tuple[CheckedSeries, ...]:
     if choices.study is not None or choices.series is not None or not pet:
         chosen = select(found, study=choices.study, series=choices.series, allow_nac=choices.allow_nac)
         pet = [chosen.series]
-    return tuple(_checked(series, found, choices) for series in pet)
+    return tuple(check_series(series, found, choices) for series in pet)
 
 
-def _checked(series: Series, found: Index, choices: Choices) -> CheckedSeries:
-    """Return the verdict on one series, as if it were alone in its folder."""
+def check_series(series: Series, found: Index, choices: Choices) -> CheckedSeries:
+    """Return the verdict on one series of an index, as if it were alone in its folder."""
     try:
         own = tuple(one for one in found.damaged if one.text(TAG["SeriesInstanceUID"]) == series.uid)
         selection = select(replace(found, series=(series,), damaged=own), allow_nac=choices.allow_nac)

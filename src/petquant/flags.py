@@ -216,6 +216,12 @@ _ROWS = (
         "the result could not be written; what stood there before still stands",
         "choose another place",
     ),
+    (
+        "OUTPUT_LOCKED",
+        "output",
+        "another run writes to the folder of a batch",
+        "wait for it or stop it, or choose another folder",
+    ),
     # Series: suv.md sections 4, 13, 14; reliability.md 30 to 42
     ("NO_PET_SERIES", "refuse", "no PET image among the objects", "give the folder that holds the PET"),
     ("NO_SUCH_SERIES", "refuse", "no series with that UID, number or place in the list", "--series"),
@@ -404,6 +410,24 @@ _ROWS = (
         "--injection-datetime",
     ),
     ("UPTAKE_OUTSIDE_PROTOCOL", "flag", "uptake time outside the tracer's window", ""),
+    # Across the studies of a batch, of one tracer where not said otherwise
+    ("COHORT_DUPLICATE", "info", "studies of a batch, of any tracer, are one scan", "take one out"),
+    (
+        "COHORT_OUTLIER",
+        "info",
+        "SUV factor, injected activity or weight far from those of the other studies",
+        "hold it against the patient's file",
+    ),
+    (
+        "COHORT_PATIENT_REPEATED",
+        "info",
+        "studies with one tracer are of one patient",
+        "analyse them as repeats, or take one",
+    ),
+    ("COHORT_RECONSTRUCTION_MIXED", "info", "studies are reconstructed in several ways", "harmonise"),
+    ("COHORT_SCANNER_MIXED", "info", "studies are of several scanners", "harmonise"),
+    ("COHORT_UPTAKE_OUTSIDE_PROTOCOL", "info", "uptake times outside the tracer's window", ""),
+    ("COHORT_VOXELS_MIXED", "info", "studies have voxels of several sizes", "harmonise"),
     (
         "FRAME_DURATION_MISSING",
         "refuse",
@@ -772,7 +796,28 @@ _ROWS = (
         "a lesion of a reader is none of the regions",
         "give the id of the region as lesion_id, or x, y, z inside it",
     ),
-    ("PROCESS_DIED", "limit", "the process that measured a patient died", "--workers 1, or crop the scans"),
+    (
+        "PROCESS_DIED",
+        "limit",
+        "the process that measured a patient or a study died",
+        "--workers 1, or crop the scans",
+    ),
+    # Batches: reliability.md 89 to 93
+    ("TIME_LIMIT", "limit", "a study took longer than it may", "--timeout-s, with --retry-failed"),
+    (
+        "VERSION_MIXED",
+        "limit",
+        "a worker of the cluster has another version of petquant than the driver",
+        "install one version everywhere, then --retry-failed",
+    ),
+    ("SCHEDULER_UNREACHABLE", "usage", "no Dask scheduler answers", "start one, or correct its address"),
+    ("EXTRA_MISSING", "usage", "an optional library is not installed", "install the extra that is named"),
+    (
+        "STORE_INVALID",
+        "unreadable",
+        "a file is not the store of a batch of this version",
+        "give the folder of a batch, or run it into a new one",
+    ),
 )
 
 CODES: dict[str, Code] = {row[0]: _row(*row) for row in _ROWS}

@@ -18,17 +18,17 @@ from typing import BinaryIO
 
 from petquant.errors import OutputFailed
 
-__all__ = ["Content", "write_all", "write_whole"]
+__all__ = ["Content", "sweep_folder", "write_all", "write_whole"]
 
 Content = bytes | Callable[[BinaryIO], None]
 
 
-def write_whole(path: str | os.PathLike[str], content: Content) -> None:
+def write_whole(path: str | os.PathLike[str], content: Content, *, is_private: bool = False) -> None:
     """Write one file whole or not at all; see `write_all`."""
-    write_all({Path(path): content})
+    write_all({Path(path): content}, is_private=is_private)
 
 
-def write_all(contents: Mapping[Path, Content]) -> None:
+def write_all(contents: Mapping[Path, Content], *, is_private: bool = False) -> None:
     """Write files that belong together: none is put in place before all are complete.
 
     Parameters
@@ -36,6 +36,8 @@ def write_all(contents: Mapping[Path, Content]) -> None:
     contents
         Destination to its bytes, or to a function that writes them to an open binary file. The folders must
         exist.
+    is_private
+        Whether their owner alone may read them, whatever the mask of permissions.
 
     Raises
     ------
@@ -53,7 +55,8 @@ def write_all(contents: Mapping[Path, Content]) -> None:
         with _undone_on_error(kept) as placed:
             for destination, temporary in temporaries.items():
                 _keep(destination, kept[destination])
-                temporary.chmod(0o666 & ~_umask())
+                if not is_private:
+                    temporary.chmod(0o666 & ~_umask())
                 placed.append(destination)
                 temporary.replace(destination)
             for folder in {path.parent for path in contents}:
@@ -115,13 +118,23 @@ def _umask() -> int:
     return mask
 
 
+def sweep_folder(folder: Path) -> None:
+    """Remove the temporary files of dead processes for every destination in a folder."""
+    _sweep_names(folder, ".+")
+
+
 def _sweep(destination: Path) -> None:
-    """Remove temporary files of processes that died while writing to `destination`.
+    """Remove temporary files of processes that died while writing to `destination`."""
+    _sweep_names(destination.parent, re.escape(destination.name))
+
+
+def _sweep_names(folder: Path, names: str) -> None:
+    """Remove the temporary files of dead processes for destinations of the pattern `names`.
 
     One that bears our own number is of a process before us: in containers the numbers come again.
     """
-    pattern = re.compile(rf"\.{re.escape(destination.name)}(?:\.old)?\.(\d+)\.tmp")
-    with os.scandir(destination.parent) as entries:
+    pattern = re.compile(rf"\.{names}(?:\.old)?\.(\d+)\.tmp")
+    with os.scandir(folder) as entries:
         for entry in entries:
             match = pattern.fullmatch(entry.name)
             if match and (int(match[1]) == os.getpid() or not _is_alive(int(match[1]))):

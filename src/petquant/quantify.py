@@ -359,6 +359,7 @@ def _lesions(
             pet=facts,
             reading=choices.reading,
             names_path=None if labels is None else os.fspath(labels),
+            label=choices.roi_label,
             allow_empty=choices.allow_empty,
         )
         for path in rois

@@ -16,7 +16,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from petquant_phantoms import catalogue, pet_datasets, write_datasets, write_study
+from petquant_phantoms import TINY, catalogue, pet_datasets, write_datasets, write_study
 
 from petquant.check import check
 from petquant.compare import ScanInput, Settings, compare
@@ -106,6 +106,7 @@ def own_data(tmp_path_factory) -> Path:
     other = catalogue.build("torso_pentixafor", root / "other")
     shutil.copytree(mine.dicom, root / "two_studies/fdg")
     shutil.copytree(other.dicom, root / "two_studies/pentixafor")
+    _write_bids(root / "my_bids")
     iec = catalogue.build("nema_earl2", root / "iec")
     cylinder = catalogue.build("uniform_cylinder", root / "cylinder")
     shutil.copytree(iec.dicom, root / "my_iec_phantom")
@@ -148,6 +149,26 @@ def _write_nifti(datasets, path: Path) -> None:
         "AcquisitionTime": "09:49:20.000000",
     }
     path.with_name("my_pet.json").write_text(json.dumps(sidecar), encoding="utf-8")
+
+
+def _write_bids(root: Path) -> None:
+    """Write the tiny phantom as a dataset of one subject with a mask among its derivatives."""
+    tiny = write_study(TINY, root / "phantom")
+    pet, masks = root / "sub-01/pet", root / "derivatives/lesions/sub-01/pet"
+    for folder in (pet, masks):
+        folder.mkdir(parents=True)
+    _write_nifti(pet_datasets(TINY), pet / "my_pet.nii.gz")
+    for suffix in (".nii.gz", ".json"):
+        (pet / f"my_pet{suffix}").rename(pet / f"sub-01_pet{suffix}")
+    sidecar = json.loads((pet / "sub-01_pet.json").read_text(encoding="utf-8"))
+    sidecar |= {"TimeZero": sidecar["SeriesTime"], "ScanStart": 0, "InjectionStart": -3600}
+    (pet / "sub-01_pet.json").write_text(json.dumps(sidecar), encoding="utf-8")
+    for bare in ("bare_bqml.nii", "bare_suv.nii"):
+        (pet / bare).unlink()
+    shutil.copyfile(tiny.lesions, masks / "sub-01_desc-lesions_mask.nii.gz")
+    (root / "dataset_description.json").write_text('{"Name": "mine", "BIDSVersion": "1.9.0"}')
+    (root / "participants.tsv").write_text("participant_id\tweight\nsub-01\t70\n")
+    shutil.rmtree(tiny.root)
 
 
 def _run(command: list[str] | str, folder: Path) -> subprocess.CompletedProcess[str]:

@@ -46,7 +46,12 @@ FIGURES = (
     Figure("6a", "suv on TREE over cat", "TREE", "cat_TREE", 2.0),
     Figure("6b", "suv on TREE over SimpleITK", "TREE", "sitk_TREE", 1 / 15),
     Figure("7", "peak memory on L over SimpleITK", "L", "sitk_L", 0.25, is_memory=True),
+    Figure("10a", "batch of 48 M, two workers over one", "two_M", "one_M", 1 / 1.6),
+    Figure("10b", "batch of 12 L, two workers over one", "two_L", "one_L", 1 / 1.6),
+    Figure("10c", "peak memory of a worker over suv, M", "two_M", "M", 1.3, is_memory=True),
+    Figure("10d", "peak memory of a worker over suv, L", "two_L", "L", 1.3, is_memory=True),
 )
+IN_A_BATCH = {"M": 48, "L": 12}
 
 
 def commands(data: Path, peers: Path, scratch: Path) -> dict[str, list[str]]:
@@ -75,6 +80,15 @@ def commands(data: Path, peers: Path, scratch: Path) -> dict[str, list[str]]:
         "pydicom_L": peer("pydicom_pipeline.py", "L", "L_10"),
         "cat_TREE": ["sh", "-c", f"exec cat {data}/TREE/*"],
     }
+    for series, number in IN_A_BATCH.items():
+        manifest = scratch / f"{series}.csv"
+        study, rois = data / series, data / f"roi_{series}_10.nii.gz"
+        manifest.write_text("name,study,roi\n" + "".join(f"{n},{study},{rois}\n" for n in range(number)))
+        for word, workers in (("one", "1"), ("two", "2")):
+            out = str(scratch / f"{word}_{series}")
+            fresh = ["sh", "-c", f'rm -rf {out}; exec "$@"', "sh"]
+            batch = [*petquant, "batch", str(manifest), "-o", out, "--workers", workers]
+            found[f"{word}_{series}"] = [*fresh, *batch]
     if shutil.which("dcm2niix"):
         found["dcm2niix_L"] = [
             "dcm2niix",
@@ -92,7 +106,7 @@ def commands(data: Path, peers: Path, scratch: Path) -> dict[str, list[str]]:
 
 
 def timed(command: list[str]) -> tuple[float, float]:
-    """Return wall seconds and peak memory in MB of one process, its output thrown away."""
+    """Return wall seconds, and peak memory in MB of one process or the largest of those that it started."""
     start = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)

@@ -32,11 +32,14 @@ class Folder:
         How many entries of each kind were passed over.
     firsts
         The first path of each kind.
+    barred
+        Folders that could not be listed, where that does not stop the look.
     """
 
     files: list[str] = field(default_factory=list)
     strays: Counter[str] = field(default_factory=Counter)
     firsts: dict[str, str] = field(default_factory=dict)
+    barred: list[Finding] = field(default_factory=list)
 
     def pass_over(self, kind: str, path: str) -> None:
         """Count an entry that is not read."""
@@ -57,8 +60,13 @@ class Folder:
         return tuple(findings)
 
 
-def look_into(path: str, *, follow_symlinks: bool) -> Folder:
+def look_into(path: str, *, follow_symlinks: bool, passes_barred: bool = False) -> Folder:
     """Return the files of a folder and of all folders in it, or the one file that `path` is.
+
+    Parameters
+    ----------
+    passes_barred
+        Whether a folder that cannot be listed is noted and passed by; otherwise it raises.
 
     Raises
     ------
@@ -80,7 +88,13 @@ def look_into(path: str, *, follow_symlinks: bool) -> Folder:
     seen: set[tuple[int, int]] = set()
     waiting = [path]
     while waiting:
-        inside = _list(waiting.pop(), root, folder, seen, follow_symlinks=follow_symlinks)
+        try:
+            inside = _list(waiting.pop(), root, folder, seen, follow_symlinks=follow_symlinks)
+        except UnreadableInput as error:
+            if not passes_barred:
+                raise
+            folder.barred.extend(error.findings)
+            continue
         waiting.extend(reversed(inside))
     return folder
 

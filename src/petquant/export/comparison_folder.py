@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -13,26 +12,15 @@ from petquant.errors import OutputFailed
 from petquant.export.comparison import comparison_record, withheld_uids
 from petquant.export.comparison_tables import comparison_tables
 from petquant.export.methods import methods_text
+from petquant.export.pseudonym import KEY
 from petquant.export.record import as_json
 from petquant.export.table import as_csv
 from petquant.output import Content, write_all
 
-__all__ = ["FILES", "KEY", "pseudonym_key", "write_comparison"]
+__all__ = ["FILES", "write_comparison"]
 
 TABLES: Final = ("lesions", "pairs", "regions", "patients", "concordance")
-KEY: Final = "pseudonym.key"
 FILES: Final = (*(f"{name}.csv" for name in TABLES), "comparison.json", "methods.txt", KEY)
-
-
-def pseudonym_key(folder: Path) -> bytes:
-    """Return the secret that an earlier run left in a folder, or a new one; nothing is written."""
-    path = folder / KEY
-    if path.is_file():
-        with suppress(OSError):
-            content = path.read_bytes()
-            if content.strip():
-                return content
-    return secrets.token_hex(32).encode() + b"\n"
 
 
 def write_comparison(

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Any
+from typing import Any, Final
 
 from petquant.study.source import Source
 
-__all__ = ["hashed_uids", "identifiers", "study_key"]
+__all__ = ["IDENTIFIERS", "hashed_uids", "identifiers", "study_key"]
+
+IDENTIFIERS: Final = ("patient_name", "patient_id", "patient_birth_date", "study_date")
 
 
 def study_key(source: Source, *, key: bytes | None) -> str:
@@ -27,12 +29,8 @@ def study_key(source: Source, *, key: bytes | None) -> str:
 def identifiers(source: Source) -> dict[str, str]:
     """Return name, id and birth date of the patient, for those who ask for them."""
     patient = source.patient
-    return {
-        "patient_name": patient.name,
-        "patient_id": patient.patient_id,
-        "patient_birth_date": patient.birth_date,
-        "study_date": patient.study_date,
-    }
+    values = (patient.name, patient.patient_id, patient.birth_date, patient.study_date)
+    return dict(zip(IDENTIFIERS, values, strict=True))
 
 
 def hashed_uids(record: Any, uids: set[str]) -> Any:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from petquant.errors import Finding
 from petquant.export.evidence import conversion_record
-from petquant.export.identity import hashed_uids, identifiers, study_key
+from petquant.export.identity import IDENTIFIERS, hashed_uids, identifiers, study_key
 from petquant.export.placement import placement_record
 from petquant.export.withheld import Withheld
 from petquant.flags import CODES, Severity
@@ -22,7 +22,18 @@ from petquant.study import PetStudy
 from petquant.study.source import Source
 from petquant.version import __version__
 
-__all__ = ["Privacy", "as_json", "codes_of", "flag_codes", "record_of", "rows_of", "series_record"]
+__all__ = [
+    "NOTICE",
+    "SCHEMA_VERSION",
+    "Privacy",
+    "as_json",
+    "codes_of",
+    "flag_codes",
+    "record_of",
+    "rows_of",
+    "rows_of_record",
+    "series_record",
+]
 
 SCHEMA_VERSION = 1
 NOTICE = "research use only"
@@ -206,16 +217,19 @@ def codes_of(findings: Iterable[Finding], withheld: Withheld) -> list[dict[str, 
 
 def rows_of(quantification: Quantification, privacy: Privacy) -> list[dict[str, Any]]:
     """Return one flat row a region and SUV type: who, what, how it was converted, and the numbers."""
-    record = record_of(quantification, privacy)
+    return rows_of_record(record_of(quantification, privacy))
+
+
+def rows_of_record(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of a record of `record_of`, also of one that was read from its JSON."""
     conversion = record["conversion"]
     head = {
         "study_key": record["study"]["key"],
-        **{key: record["study"][key] for key in identifiers(quantification.study.source)
-           if privacy.with_identifiers},
+        **{key: record["study"][key] for key in IDENTIFIERS if key in record["study"]},
         "series_uid": record["series"]["series_uid"],
         "tracer": conversion["tracer"],
         "radionuclide": conversion["nuclide"],
-    }  # fmt: skip
+    }
     tail = {
         "injected_activity_bq": conversion["injected_activity_bq"],
         "decay_corrected_activity_bq": conversion["decayed_activity_bq"],
@@ -238,10 +252,10 @@ def rows_of(quantification: Quantification, privacy: Privacy) -> list[dict[str, 
     return rows
 
 
-def as_json(record: Any) -> bytes:
+def as_json(record: Any, *, indent: int | None = 2) -> bytes:
     """Return a record as UTF-8 JSON; numbers in full precision, never NaN.
 
     Characters that move a cursor or turn the direction of writing stand as the escapes of JSON.
     """
-    text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(record, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
     return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode("utf-8")

@@ -30,6 +30,8 @@ class Choices:
         A file of regions without a region is an answer: no lesion.
     has_further
         Regions are measured by the further quantities as well.
+    roi_label
+        The region of the files that alone is measured, by id or by the name of a TotalSegmentator class.
     reading
         How files of regions are meant where they do not say so.
     """
@@ -46,5 +48,6 @@ class Choices:
     allow_incomplete: bool = False
     allow_empty: bool = False
     has_further: bool = False
+    roi_label: str | None = None
     reading: Reading = field(default_factory=Reading)
     follow_symlinks: bool = False

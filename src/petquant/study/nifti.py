@@ -35,7 +35,7 @@ STEPS_AGREE = 0.05  # each step, as for a series in DICOM
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _File:
-    """A file as it was when it was opened."""
+    """A file as it was when it was opened; its SHA-256 is "" where nobody asks for it."""
 
     path: Path
     size: int
@@ -43,10 +43,10 @@ class _File:
     sha256: str
 
     @classmethod
-    def of(cls, path: Path) -> _File:
+    def of(cls, path: Path, *, is_hashed: bool) -> _File:
         try:
             with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                digest = hashlib.file_digest(file, "sha256").hexdigest() if is_hashed else ""
             status = path.stat()
         except OSError as error:
             raise UnreadableInput.of(
@@ -179,8 +179,14 @@ class NiftiStudy:
             raise Refused.because(*changed)
 
 
-def open_nifti(path: Path, choices: Choices) -> NiftiStudy:
+def open_nifti(path: Path, choices: Choices, *, is_hashed: bool = True) -> NiftiStudy:
     """Return a NIfTI image, judged by its header and its side-car.
+
+    Parameters
+    ----------
+    is_hashed
+        Whether its files are hashed, for which every byte is read; without, its source has no digest, and no
+        number may be made of it.
 
     Raises
     ------
@@ -218,7 +224,7 @@ def open_nifti(path: Path, choices: Choices) -> NiftiStudy:
         allow_nac=choices.allow_nac,
     )
     return NiftiStudy(
-        files=tuple(_File.of(file) for file in read),
+        files=tuple(_File.of(file, is_hashed=is_hashed) for file in read),
         sidecar=sidecar,
         header=header,
         grid=grid,

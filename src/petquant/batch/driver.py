@@ -1,0 +1,242 @@
+"""The driver: gives the studies of a batch out, records every end, and reconciles the account."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from zlib import decompress
+
+from petquant.batch.folder import kept_key, make_folder, put_json, restore_json, sweep
+from petquant.batch.isolation import Job
+from petquant.batch.key import key_of
+from petquant.batch.local import ends_here
+from petquant.batch.lock import locked
+from petquant.batch.measuring import Measure, measure_task
+from petquant.batch.outcome import RETRIED, Ended, Outcome, Progress, Summary
+from petquant.batch.run_log import Write, opened_log
+from petquant.batch.settings import Settings
+from petquant.batch.store import Run, Store, open_store
+from petquant.batch.task import StudyTask
+from petquant.errors import OutputFailed, UsageError
+from petquant.version import __version__
+
+__all__ = ["Listener", "run"]
+
+Listener = Callable[[Progress], None]
+GB = 10**9
+
+
+def run(
+    tasks: Sequence[StudyTask],
+    out: Path,
+    *,
+    settings: Settings,
+    listener: Listener | None = None,
+    measure: Measure = measure_task,
+) -> Summary:
+    """Measure every study that is not recorded yet, each alone, and return the account of all.
+
+    Parameters
+    ----------
+    tasks
+        Each with a name of its own.
+    out
+        Folder of the results; it is made where it is not there. What it holds already is kept and counted,
+        where inputs, choices and version are those of before, and computed again where they are not.
+    settings
+        Where, how long and with how much memory.
+    listener
+        Told of every study as it is accounted for.
+    measure
+        What measures a task; a function that can be imported where it runs.
+
+    Raises
+    ------
+    UsageError
+        Names that are not unique; a cluster that is not there; a system that cannot fork.
+    OutputFailed
+        OUTPUT_LOCKED, OUTPUT_FAILED: what was recorded before stays.
+    UnreadableInput
+        STORE_INVALID.
+    """
+    _require_fork()
+    _require_names(tasks)
+    with _output_of(out):
+        make_folder(out)
+        with locked(out):
+            sweep(out)
+            if settings.privacy.key is None:
+                settings = replace(settings, privacy=replace(settings.privacy, key=kept_key(out)))
+            with open_store(out) as store, opened_log(out) as write:
+                restore_json(out, store)
+                return _Batch(
+                    tasks=tasks,
+                    out=out,
+                    settings=settings,
+                    store=store,
+                    write=write,
+                    listener=listener or (lambda _: None),
+                    measure=measure,
+                ).run()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Batch:
+    """One call: what was given, and the account so far."""
+
+    tasks: Sequence[StudyTask]
+    out: Path
+    settings: Settings
+    store: Store
+    write: Write
+    listener: Listener
+    measure: Measure
+    counts: Counter[Outcome] = field(default_factory=Counter)
+    computed: int = 0
+    started: float = field(default_factory=time.monotonic)
+    under_way: dict[str, tuple[str, int]] = field(default_factory=dict)  # study to key and number of tries
+
+    def run(self) -> Summary:
+        self.write("start", version=__version__, process=os.getpid(), studies=len(self.tasks))
+        try:
+            for job, end in self._ends(self._jobs()):
+                key, attempts = self.under_way.pop(job.task.name)
+                self.computed += 1
+                self._record(job.task, end, key=key, attempts=attempts)
+        except BaseException as error:
+            self.write("stop", why=type(error).__name__, computed=self.computed)
+            raise
+        summary = self._reconciled()
+        self.write(
+            "end",
+            **{str(outcome): number for outcome, number in summary.counts.items()},
+            computed=summary.computed,
+            missing=summary.missing,
+        )
+        return summary
+
+    def _ends(self, jobs: Iterator[Job]) -> Iterator[tuple[Job, Ended]]:
+        if not self.settings.is_on_dask:
+            return ends_here(jobs, workers=self.settings.workers)
+        from petquant.batch.cluster import ends_on_dask  # noqa: PLC0415 - an extra
+
+        return ends_on_dask(
+            jobs, scheduler=self.settings.scheduler, scheduler_file=self.settings.scheduler_file
+        )
+
+    def _jobs(self) -> Iterator[Job]:
+        """Yield the studies that are to be measured; the others are accounted for in passing."""
+        for task in self.tasks:
+            key = key_of(task, self.settings.privacy)
+            known = self.store.run(task.name)
+            if known is not None and known.key == key:
+                if known.given != dict(task.columns):
+                    self.store.give(task.name, task.columns)
+                if not (self.settings.retries_failed and known.outcome in RETRIED):
+                    self._account(task.name, _end_of(known))
+                    continue
+            elif known is not None:  # nobody takes numbers of other inputs for those of these
+                put_json(self.out, task.name, None)
+                self.store.forget(task.name)
+                known = None
+            if task.reason_to_skip:
+                end = Ended(outcome=Outcome.SKIPPED, message=task.reason_to_skip)
+                self._record(task, end, key=key, attempts=0)
+                continue
+            self.under_way[task.name] = key, 1 if known is None else known.attempts + 1
+            yield Job(
+                task=task,
+                privacy=self.settings.privacy,
+                measure=self.measure,
+                timeout_s=self.settings.timeout_s,
+                memory_bytes=int(self.settings.memory_gb * GB),
+                version=__version__,
+            )
+
+    def _record(self, task: StudyTask, end: Ended, *, key: str, attempts: int) -> None:
+        self.store.put(task.name, end, key=key, given=task.columns, attempts=attempts)
+        put_json(self.out, task.name, decompress(end.record) if end.record else None)
+        self.write(
+            "study",
+            study=task.name,
+            outcome=end.outcome,
+            code=end.code,
+            seconds=round(end.seconds, 3),
+            attempts=attempts,
+        )
+        self._account(task.name, end)
+
+    def _account(self, study: str, end: Ended) -> None:
+        self.counts[end.outcome] += 1
+        self.listener(
+            Progress(
+                total=len(self.tasks),
+                done=self.counts.total(),
+                counts=self.counts,
+                computed=self.computed,
+                elapsed_s=time.monotonic() - self.started,
+                study=study,
+                ended=end,
+            )
+        )
+
+    def _reconciled(self) -> Summary:
+        """Return the account, counted anew from the store."""
+        counts: Counter[Outcome] = Counter()
+        for task in self.tasks:
+            known = self.store.run(task.name)
+            if known is not None:
+                counts[known.outcome] += 1
+        return Summary(
+            total=len(self.tasks),
+            counts={outcome: counts[outcome] for outcome in Outcome},
+            computed=self.computed,
+            missing=len(self.tasks) - counts.total(),
+            others=self.store.count() - counts.total(),
+        )
+
+
+def _end_of(known: Run) -> Ended:
+    return Ended(outcome=known.outcome, code=known.code, message=known.message, seconds=known.seconds)
+
+
+def _require_names(tasks: Sequence[StudyTask]) -> None:
+    """Raise when two studies would have one name, also where upper and lower case are the same."""
+    times = Counter(task.name.casefold() for task in tasks)
+    twice = sorted(task.name for task in tasks if times[task.name.casefold()] > 1)
+    if twice or "" in times:
+        raise UsageError.of(
+            "OPTION_INVALID",
+            f"several studies are called {', '.join(twice[:5])}" if twice else "a study has no name",
+            expected="a name of its own for every study, in lower case too",
+        )
+
+
+def _require_fork() -> None:
+    if not hasattr(os, "fork"):
+        raise UsageError.of(
+            "OPTION_INVALID",
+            "petquant batch on a system that cannot fork",
+            expected="Linux or macOS",
+            remedy="on Windows use its Subsystem for Linux, or petquant suv study by study",
+        )
+
+
+@contextmanager
+def _output_of(out: Path) -> Iterator[None]:
+    """Turn what the system says against writing into our error."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputFailed.of(
+            "OUTPUT_FAILED",
+            f"{out} could not be written: {error.strerror or error}",
+            expected="a folder that can be written, with room, in one that exists",
+            remedy="what is recorded stays, and is not computed again",
+            path=str(out),
+        ) from error
