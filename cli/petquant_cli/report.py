@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from petquant.comparison import Comparison
     from petquant.export.record import Privacy
+    from petquant.export.report.scan_view import Shown
     from petquant.quantify import MeasuredStudy
 
-__all__ = ["checked_report", "write_report"]
+__all__ = ["checked_report", "comparison_page", "write_report"]
 
 SUFFIXES = (".html", ".htm")
 
@@ -50,3 +52,10 @@ def write_report(measured: MeasuredStudy, privacy: Privacy, path: Path) -> None:
         privacy=privacy,
     )
     write_whole(path, page)
+
+
+def comparison_page(found: Comparison, shown: Shown, *, has_hashed_uids: bool) -> bytes:
+    """Return the report of a comparison."""
+    from petquant.export.report.comparison import comparison_report
+
+    return comparison_report(found, shown, has_hashed_uids=has_hashed_uids)

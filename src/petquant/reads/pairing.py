@@ -5,7 +5,7 @@ A lesion that only one scan shows is measured on the other one where it lies: a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +22,7 @@ from petquant.reads.registration import Registration
 from petquant.reads.scan import ReadScan, centroid_mm, volume_mm3
 from petquant.roi import Roi
 
-__all__ = ["Caller", "own_reads", "pairs_of", "same_by_reader", "seen_negative"]
+__all__ = ["Caller", "forced_regions", "own_reads", "pairs_of", "same_by_reader", "seen_negative"]
 
 # What a rule makes of values, of whether the read is forced, and of whether a reader calls it focal.
 Caller = Callable[[Mapping[str, Number], bool, bool | None], Call]
@@ -85,6 +85,28 @@ def pairs_of(
     return pairs, (
         *(replace(one, found=f"scan a: {one.found}") for one in said_a),
         *(replace(one, found=f"scan b: {one.found}") for one in said_b),
+    )
+
+
+def forced_regions(
+    a: ReadScan, b: ReadScan, pairs: Sequence[LesionPair], registration: Registration | None
+) -> tuple[dict[str, Roi], dict[str, Roi]]:
+    """Return where lesions of one scan alone were measured on the other, by their ids: on a, and on b.
+
+    Parameters
+    ----------
+    a, b, registration
+        As for `pairs_of`.
+    pairs
+        What that gave.
+    """
+    of_b = [pair.a.lesion_id for pair in pairs if pair.a is not None and pair.a.is_forced]
+    of_a = [pair.b.lesion_id for pair in pairs if pair.b is not None and pair.b.is_forced]
+    on_a = _carried(b, a, of_b, registration, is_forward=False)
+    on_b = _carried(a, b, of_a, registration, is_forward=True)
+    return (
+        {roi_id: one.roi for roi_id, one in on_a.items() if one.roi is not None},
+        {roi_id: one.roi for roi_id, one in on_b.items() if one.roi is not None},
     )
 
 
@@ -189,7 +211,7 @@ def _read(
 def _carried(
     of: ReadScan,
     on: ReadScan,
-    ids: list[str | None],
+    ids: Sequence[str | None],
     registration: Registration | None,
     *,
     is_forward: bool,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from petquant.background import FDG, LIVER_BAND_SUV
+from petquant.background.regions import FDG, LIVER_BAND_SUV
 from petquant.metrics import Reference
 from petquant.metrics.tbr import MOST_COV
 from petquant.quantification import Quantification
