@@ -1,4 +1,4 @@
-"""The report of a comparison: figures and statistics of the cohort, then every patient, then all behind it."""
+"""The report of a comparison: statistics and figures of the cohort, every patient, and all behind it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from petquant.export.report.comparison_plots import (
 from petquant.export.report.comparison_words import (
     ESTIMANDS,
     codes_of_record,
+    counted,
     concordances,
     estimand_rows,
     interval,
@@ -68,6 +69,7 @@ def comparison_report(comparison: Comparison, shown: Shown, *, has_hashed_uids: 
             _statistics(one, comparison, tables["regions"], prefix=f"c{number}")
             for number, one in enumerate(comparison.comparisons)
         ],
+        "light_counts": _light_counts(record, shown.lights),
         "rules": _rules(shown.lights),
         "legend": _legend(comparison),
         "windows": [(tracer, window) for (tracer, _), window in windows.items()],
@@ -96,6 +98,20 @@ def _summary(comparison: Comparison) -> list[tuple[str, str]]:
         words = f"{number_words(top.estimate.value)} ({interval(top.estimate)}), p {p_words(top.test.p)}"
         facts.append((f"Headline: {metric_words(top.metric)}, mean of A - B", words))
     return facts
+
+
+def _light_counts(
+    record: Mapping[str, Any], lights: Sequence[Sequence[Light]]
+) -> list[tuple[str, list[int], str]]:
+    """Return every light with how many scans pass, fail and are unknown, and the names of those that fail."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for scan, of_scan in zip(record["scans"], lights, strict=True):
+        for light in of_scan:
+            found.setdefault(light.name, {}).setdefault(str(light.verdict), []).append(scan_words(scan))
+    return [
+        (name, [len(one.get(verdict, ())) for verdict in ("PASS", "FAIL", "UNKNOWN")], counted(one.get("FAIL", ())))
+        for name, one in found.items()
+    ]
 
 
 def _rules(lights: Sequence[Sequence[Light]]) -> list[str]:

@@ -178,7 +178,7 @@ def agreement_plot(one: TracerComparison, found: Agreement, *, id_: str, level: 
         title=f"Agreement in {name}",
         words=f"{of} of {found.n} lesions: mean {_estimate(limits.mean)}, limits of agreement "
         f"{_estimate(limits.lower)} and {_estimate(limits.upper)}.{agreed}",
-        caption=f"{of.capitalize()} of {found.n} lesions ({found.n_forced} with a forced read): mean "
+        caption=f"{of[0].upper() + of[1:]} of {found.n} lesions ({found.n_forced} with a forced read): mean "
         f"{_estimate(limits.mean)}, limits {_estimate(limits.lower)} and {_estimate(limits.upper)}; bands: "
         f"{level:.0%} intervals; dotted: no difference.{agreed}",
         width=right + 100,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from petquant.comparison import Comparison, SessionPairs, TracerComparison
@@ -20,6 +20,7 @@ __all__ = [
     "ESTIMANDS",
     "codes_of_record",
     "concordances",
+    "counted",
     "estimand_rows",
     "interval",
     "lesion_table",
@@ -205,55 +206,48 @@ def _said(a: LesionRead | None, b: LesionRead | None, missing: tuple[str, str]) 
 
 def codes_of_record(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return every code of a comparison once: meaning, remedy, what was found and where; errors first."""
-    found: dict[str, dict[str, Any]] = {}
-
-    def add(code: str, of: str, words: str) -> None:
-        row = CODES[code]
-        entry = found.setdefault(
-            code,
-            {
-                "code": code,
-                "severity": row.severity,
-                "meaning": row.meaning,
-                "remedy": row.remedy,
-                "of": {},
-                "found": {},
-            },
-        )
-        entry["of"][of] = None
+    found: dict[str, tuple[dict[str, None], dict[str, None]]] = {}
+    for code, of, words in _said_of(record):
+        ofs, all_words = found.setdefault(code, ({}, {}))
+        ofs[of] = None
         if words:
-            entry["found"][words] = None
-
-    for scan in record["scans"]:
-        of = scan_words(scan)
-        for one in scan.get("refusals", ()):
-            add(one["code"], of, one["found"])
-        for one in scan.get("conversion", {}).get("codes", ()):
-            add(one["code"], of, one["found"])
-        for reference in scan.get("references", ()):
-            for code in reference["flags"]:
-                add(code, f"{of}, reference {reference['name']}", "")
-    for one in record["sessions"]:
-        of = " ".join(str(part) for part in (one["patient"], one["session"], *one["tracers"]) if part)
-        for code in one["codes"]:
-            add(code["code"], of, code["found"])
-    for pair in record["pairs"]:
-        for read in (pair["a"], pair["b"]):
-            for code in () if read is None else read["flags"]:
-                add(code, f"{pair['patient']} {pair['pair']}", "")
-    ordered = sorted(found.values(), key=lambda each: (CAVEATS.get(each["severity"], 0), each["code"]))
+            all_words[words] = None
+    ordered = sorted(found, key=lambda code: (CAVEATS.get(CODES[code].severity, 0), code))
     return [
-        each
-        | {
-            "of": _counted(list(each["of"])),
-            "found": list(each["found"])[:SHOWN_FOUND],
-            "n_found": len(each["found"]),
-            "is_info": each["severity"] is Severity.INFO,
+        {
+            "code": code,
+            "severity": CODES[code].severity,
+            "is_info": CODES[code].severity is Severity.INFO,
+            "meaning": CODES[code].meaning,
+            "remedy": CODES[code].remedy,
+            "of": counted(list(found[code][0])),
+            "found": list(found[code][1])[:SHOWN_FOUND],
+            "n_found": len(found[code][1]),
         }
-        for each in ordered
+        for code in ordered
     ]
 
 
-def _counted(names: Sequence[str]) -> str:
+def _said_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yield every code with what it is said of, and what was found, empty where nothing more is said."""
+    for scan in record["scans"]:
+        of = scan_words(scan)
+        for one in (*scan.get("refusals", ()), *scan.get("conversion", {}).get("codes", ())):
+            yield one["code"], of, one["found"]
+        for reference in scan.get("references", ()):
+            for code in reference["flags"]:
+                yield code, f"{of}, reference {reference['name']}", ""
+    for one in record["sessions"]:
+        of = " ".join(str(part) for part in (one["patient"], one["session"], *one["tracers"]) if part)
+        for code in one["codes"]:
+            yield code["code"], of, code["found"]
+    for pair in record["pairs"]:
+        for read in (pair["a"], pair["b"]):
+            for code in () if read is None else read["flags"]:
+                yield code, f"{pair['patient']} {pair['pair']}", ""
+
+
+def counted(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
     more = len(names) - SHOWN_FOUND
     return ", ".join(names[:SHOWN_FOUND]) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""The projections of two scans of a patient: one scale in mm, a window for each tracer, lesions by their state.
+"""The projections of two scans of a patient: one scale in mm, a window for each tracer, lesions by state.
 
 Every scan stays on its own grid. That of tracer b is moved along z as a whole, by what the registration says,
 so that the same height of the patient lies at the same height of the page.
