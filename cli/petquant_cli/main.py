@@ -27,6 +27,7 @@ from petquant_cli import (
     lock,
     nema,
     phantom,
+    report_batch,
     segment,
     suv,
     validate,
@@ -66,6 +67,7 @@ for _module in (
     validate,
 ):
     app.command(name=_module.__name__.rpartition(".")[2], cls=PlainCommand)(_module.run)
+app.command(name="report", cls=PlainCommand)(report_batch.run)
 app.command(name="bids", cls=bids.BidsCommand)(bids.run)
 app.add_typer(phantom.app)
 

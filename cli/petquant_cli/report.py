@@ -16,7 +16,7 @@ __all__ = ["checked_report", "comparison_page", "write_report"]
 SUFFIXES = (".html", ".htm")
 
 
-def checked_report(path: Path | None) -> Path | None:
+def checked_report(path: Path | None, *, option: str = "--report") -> Path | None:
     """Return the path of a report.
 
     Raises
@@ -27,7 +27,7 @@ def checked_report(path: Path | None) -> Path | None:
     from petquant.errors import UsageError
 
     if path is not None and path.suffix.lower() not in SUFFIXES:
-        raise UsageError.of("OPTION_INVALID", f"--report {path}", expected="a file name that ends in .html")
+        raise UsageError.of("OPTION_INVALID", f"{option} {path}", expected="a file name that ends in .html")
     return path
 
 

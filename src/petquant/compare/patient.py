@@ -47,7 +47,7 @@ class PatientJob:
 class PatientResult:
     """What became of them; holds values alone, so that it can come from another process.
 
-    `lights` and `views` are those of `scans` and `sessions` in their order; empty where nothing is to be shown.
+    `lights` and `views` are those of `scans` and `sessions` in their order, where something is to be shown.
     """
 
     scans: tuple[ScanReport, ...]

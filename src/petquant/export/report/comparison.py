@@ -20,8 +20,8 @@ from petquant.export.report.comparison_plots import (
 from petquant.export.report.comparison_words import (
     ESTIMANDS,
     codes_of_record,
-    counted,
     concordances,
+    counted,
     estimand_rows,
     interval,
     lesion_table,
@@ -109,7 +109,11 @@ def _light_counts(
         for light in of_scan:
             found.setdefault(light.name, {}).setdefault(str(light.verdict), []).append(scan_words(scan))
     return [
-        (name, [len(one.get(verdict, ())) for verdict in ("PASS", "FAIL", "UNKNOWN")], counted(one.get("FAIL", ())))
+        (
+            name,
+            [len(one.get(verdict, ())) for verdict in ("PASS", "FAIL", "UNKNOWN")],
+            counted(one.get("FAIL", ())),
+        )
         for name, one in found.items()
     ]
 

@@ -94,12 +94,12 @@ def paired_plot(one: TracerComparison, metric: str, *, id_: str) -> Plot | None:
         )
     )
     a, b = (np.array([row[side] for row in values]) for side in (1, 2))
+    medians = [number_words(float(np.median(one))) for one in (a, b)]
     return Plot(
         id=id_,
         title=f"{name} of every lesion on both tracers, by patient",
-        words=f"{len(values)} lesions of {len(patients)} patients; median {number_words(float(np.median(a)))} "
-        f"on A, {number_words(float(np.median(b)))} on B; higher on A in {int((a > b).sum())}, on B in "
-        f"{int((b > a).sum())}.",
+        words=f"{len(values)} lesions of {len(patients)} patients; median {medians[0]} on A, {medians[1]} on B; "
+        f"higher on A in {int((a > b).sum())}, on B in {int((b > a).sum())}.",
         caption=f"{name}, A and B of one lesion joined; open symbols are forced reads.",
         width=right + 14,
         height=TOP + HEIGHT + (96 if is_turned else 46),
@@ -239,8 +239,8 @@ def change_plot(one: TracerComparison, comparison: Comparison, *, id_: str) -> P
         title="Change of every lesion from A to B",
         words=f"{n} of {len(found)} lesions change by more than repeatability; from {found[-1][2]:+.1f} to "
         f"{found[0][2]:+.1f} %.",
-        caption=f"Every lesion, in order. Filled: beyond repeatability ({row.label}); open: within it; dashed: "
-        "the change needed.",
+        caption=f"Every lesion, in order. Filled: beyond repeatability ({row.label}); open: within it; "
+        "dashed: the change needed.",
         width=right + 80,
         height=TOP + HEIGHT + 20,
         boxes=tuple(boxes),
