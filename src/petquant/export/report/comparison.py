@@ -95,7 +95,9 @@ def _summary(comparison: Comparison) -> list[tuple[str, str]]:
         ("Protocol", comparison.protocol or "none asked for"),
     ]
     if top is not None and top.estimate is not None:
-        words = f"{number_words(top.estimate.value)} ({interval(top.estimate)}), p {p_words(top.test.p)}"
+        ends = interval(top.estimate)
+        words = f"{number_words(top.estimate.value)} ({'no interval' if ends == '–' else ends}), "
+        words += "not tested" if top.test.p is None else f"p {p_words(top.test.p)}"
         facts.append((f"Headline: {metric_words(top.metric)}, mean of A - B", words))
     return facts
 
@@ -166,6 +168,12 @@ def _scans(record: Mapping[str, Any], lights: Sequence[Sequence[Light]]) -> list
     ]
 
 
+def _session_words(one: SessionPairs | TracerComparison) -> str:
+    """Return session and reader, as far as they were given."""
+    session = f"session {one.session}" if one.session else ""
+    return ", ".join(part for part in (session, f"reader {one.reader}" if one.reader else "") if part)
+
+
 def _statistics(
     one: TracerComparison, comparison: Comparison, regions: Sequence[Mapping[str, Any]], *, prefix: str
 ) -> dict[str, Any]:
@@ -182,7 +190,7 @@ def _statistics(
     return {
         "id": prefix,
         "name": " and ".join(one.tracers),
-        "of": ", ".join(part for part in (one.session, one.reader) if part),
+        "of": _session_words(one),
         "tracers": one.tracers,
         "states": [
             (state, state_words(state, one.tracers), sum(1 for found in _states(one) if found == state))
@@ -257,7 +265,7 @@ def _patients(
             {
                 "id": f"p{place}",
                 "name": " and ".join(one.tracers),
-                "of": ", ".join(part for part in (one.session, one.reader) if part),
+                "of": _session_words(one),
                 "tracers": one.tracers,
                 "figures": pair_figures(one, seen, windows, px=px),
                 "columns": columns,

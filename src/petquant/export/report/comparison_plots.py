@@ -98,8 +98,8 @@ def paired_plot(one: TracerComparison, metric: str, *, id_: str) -> Plot | None:
     return Plot(
         id=id_,
         title=f"{name} of every lesion on both tracers, by patient",
-        words=f"{len(values)} lesions of {len(patients)} patients; median {medians[0]} on A, {medians[1]} on B; "
-        f"higher on A in {int((a > b).sum())}, on B in {int((b > a).sum())}.",
+        words=f"{len(values)} lesions of {len(patients)} patients; median {medians[0]} on A, {medians[1]} on "
+        f"B; higher on A in {int((a > b).sum())}, on B in {int((b > a).sum())}.",
         caption=f"{name}, A and B of one lesion joined; open symbols are forced reads.",
         width=right + 14,
         height=TOP + HEIGHT + (96 if is_turned else 46),

@@ -55,14 +55,14 @@ def shown_lesions(
     """
     ids = [str(row["roi_id"]) for row in rows]
     keeps_ids = len(set(ids)) == len(ids) and all(len(one) <= LONGEST_ID for one in ids)
-    counted = [counted(lesion) for lesion in lesions]
-    values = [volume.at(voxels) for voxels in counted]
+    inside = [counted(lesion) for lesion in lesions]
+    values = [volume.at(voxels) for voxels in inside]
     maxima = np.array([of.max(initial=-np.inf) for of in values])
     ranks = np.empty(len(lesions), np.int64)
     ranks[np.argsort(-maxima, kind="stable")] = np.arange(len(lesions))
     shown = []
     for place, row in enumerate(rows):
-        zyx = orientation.zyx_of(counted[place])
+        zyx = orientation.zyx_of(inside[place])
         shown.append(
             Shown(
                 label=ids[place] if keeps_ids else str(place + 1),

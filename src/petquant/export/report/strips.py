@@ -14,7 +14,7 @@ from petquant.export.table import as_csv
 __all__ = ["strip"]
 
 LEFT: Final = 150.0
-WIDTH: Final = 420.0
+WIDTH: Final = 390.0
 ROW: Final = 58.0
 TOP: Final = 34.0
 DOT: Final = 7.0  # px that a dot takes along the strip before the next goes above it
