@@ -65,7 +65,7 @@ def _report(folder: Path) -> bytes:
         measured.quantification,
         volume=measured.volume,
         lesions=measured.lesions,
-        references=measured.references,
+        references=measured.backgrounds,
         ct=measured.ct,
         why_no_ct=measured.why_no_ct,
         privacy=Privacy(),
