@@ -38,8 +38,19 @@ RUN_PAGES = [
 ALL_PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 OPTION_PAGES = [page for page in ALL_PAGES if page.name != "CONTRIBUTING.md"]  # it names options of others
 CODE = r"(?<![\w-])[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+(?![\w*.])"  # SOME_CODE, and no part of a file's name
-# names of data, symbols of formulas, and arguments of commands
-NO_CODES = {"PHILIPS_BQML", "STS_001", "Q_H", "Q_C", "C_H", "C_C", "C_B", "STUDY_A", "STUDY_B"}
+# names of data, symbols of formulas, arguments of commands, and a variable of SLURM
+NO_CODES = {
+    "PHILIPS_BQML",
+    "STS_001",
+    "Q_H",
+    "Q_C",
+    "C_H",
+    "C_C",
+    "C_B",
+    "STUDY_A",
+    "STUDY_B",
+    "SLURM_ARRAY_TASK_ID",
+}
 STRIPPED = ("PatientWeight", "PatientSize")
 STRIPPED_ITEMS = ("RadiopharmaceuticalStartTime", "RadiopharmaceuticalStartDateTime")
 
