@@ -94,6 +94,9 @@ def run(
     scheduler_file: Annotated[
         Path | None, typer.Option(help="The file that a Dask scheduler wrote.", rich_help_panel=RUNNING)
     ] = None,
+    reports: Annotated[
+        bool, typer.Option("--reports", help="Write a page for every study, OUT/studies/NAME.html.")
+    ] = False,
     with_identifiers: Annotated[
         bool,
         typer.Option(
@@ -132,6 +135,7 @@ def run(
         timeout_s=timeout_s,
         memory_gb=memory_gb,
         retries_failed=retry_failed,
+        has_reports=reports,
         scheduler=scheduler,
         scheduler_file=None if scheduler_file is None else str(existing(scheduler_file)),
         privacy=Privacy(

@@ -16,7 +16,7 @@ __all__ = ["COMMANDS", "CommandGroup"]
 # perhaps a class COMMAND that reads its words), or with a Typer ``app`` of commands of its own
 COMMANDS: Final = {
     "Measure a study": ("suv", "segment", "view", "convert"),
-    "Measure many, and compare": ("compare", "batch", "collect", "bids"),
+    "Measure many, and compare": ("compare", "batch", "report", "collect", "bids"),
     "Find and check studies": ("fetch", "discover", "check", "lock"),
     "Look up, try and verify": ("info", "demo", "phantom", "validate", "nema"),
 }

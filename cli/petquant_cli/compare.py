@@ -157,6 +157,12 @@ def run(
             help="On stdout; table on a terminal, else the pairs as csv, by default.",
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.html", help="Write a page with pictures, plots and everything behind them."
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Processes; as many as cores and patients by default.")
     ] = None,
@@ -168,15 +174,16 @@ def run(
     """Compare two or more tracers: pairs, concordance, statistics."""
     from dataclasses import replace
 
-    from petquant.compare import DRAWN, Settings, compare, read_cohort, rule_of
+    from petquant.compare import DRAWN, Settings, compare, compare_shown, read_cohort, rule_of
     from petquant.export.comparison_folder import FILES, write_comparison
     from petquant.export.pseudonym import KEY
     from petquant.export.pseudonym import pseudonym_key as key_of
     from petquant.paths import existing
     from petquant.reads.repeatability import chosen_repeatability
     from petquant.reads.uncertainty import inputs_of
-    from petquant_cli.destination import checked_format, secret
+    from petquant_cli.destination import apart, checked_format, secret
     from petquant_cli.messages import MESSAGES
+    from petquant_cli.report_page import checked_report, comparison_page
 
     format_ = checked_format(format_, None, FORMATS)
     choices = replace(choices, allow_empty=allow_empty, reading=reading)
@@ -219,6 +226,7 @@ def run(
             )
         )
     files = [name for name in FILES if pseudonym_key is None or name != KEY]
+    apart(checked_report(report), [*scans, *_inputs(asked)], option="--report")
     _require_apart(out, files, [*scans, pseudonym_key, *_inputs(asked)])
     settings = Settings(
         rule=None if positivity.strip() == DRAWN else rule_of(positivity),
@@ -231,15 +239,20 @@ def run(
         uncertainty={} if uncertainty is None else inputs_of(uncertainty),
         repeatability=chosen_repeatability(repeatability or ()),
     )
-    found = compare(
-        asked,
-        settings,
-        workers=workers_of(workers),
-        progress=None if len(scans) == 2 else _say_progress,
-    )
+    n, progress = workers_of(workers), None if len(scans) == 2 else _say_progress
+    pages: dict[Path, bytes] = {}
+    if report is None:
+        found = compare(asked, settings, workers=n, progress=progress)
+    else:
+        found, shown = compare_shown(asked, settings, workers=n, progress=progress)
+        pages[report] = comparison_page(found, shown, has_hashed_uids=hash_uids)
     _say(found)
     written = write_comparison(
-        found, out, new_key=settings.key if pseudonym_key is None else None, has_hashed_uids=hash_uids
+        found,
+        out,
+        new_key=settings.key if pseudonym_key is None else None,
+        has_hashed_uids=hash_uids,
+        beside=pages,
     )
     _put(found, format_, settings)
     MESSAGES.say(f"wrote {len(written)} files to {out}")

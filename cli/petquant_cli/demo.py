@@ -32,7 +32,7 @@ def run(
     from petquant.output import write_whole
     from petquant.quantify import Background, measure_study
     from petquant_cli.messages import MESSAGES
-    from petquant_cli.report import write_report
+    from petquant_cli.report_page import write_report
     from petquant_cli.screen import print_quantification
 
     written = []

@@ -1,52 +1,46 @@
-"""Where a report goes: a page of its own beside the numbers."""
+"""``petquant report``: a batch as one page."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-if TYPE_CHECKING:
-    from petquant.export.record import Privacy
-    from petquant.quantify import MeasuredStudy
+import typer
 
-__all__ = ["checked_report", "write_report"]
+__all__ = ["run"]
 
-SUFFIXES = (".html", ".htm")
+NAME = "report.html"
 
 
-def checked_report(path: Path | None) -> Path | None:
-    """Return the path of a report.
-
-    Raises
-    ------
-    UsageError
-        OPTION_INVALID, when its suffix is none of a page.
-    """
-    from petquant.errors import UsageError
-
-    if path is not None and path.suffix.lower() not in SUFFIXES:
-        raise UsageError.of("OPTION_INVALID", f"--report {path}", expected="a file name that ends in .html")
-    return path
-
-
-def write_report(measured: MeasuredStudy, privacy: Privacy, path: Path) -> None:
-    """Write the report of a study, whole or not at all.
-
-    Raises
-    ------
-    OutputFailed
-        When it cannot be written.
-    """
-    from petquant.export.report import study_report
+def run(
+    place: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Folder of a batch, also of one that runs, or of JSON files of petquant suv.",
+        ),
+    ],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE.html", help=f"The page; {NAME} in the folder by default."),
+    ] = None,
+    messages: Annotated[
+        str, typer.Option(help="Words on stderr as text or json.", metavar="text|json")
+    ] = "text",
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    """Report a batch: every study with its outcome, distributions, what is odd."""
+    from petquant.batch.collected import opened
+    from petquant.batch.report import batch_report
     from petquant.output import write_whole
+    from petquant.paths import existing
+    from petquant_cli.messages import MESSAGES
+    from petquant_cli.report_page import checked_report
 
-    page = study_report(
-        measured.quantification,
-        volume=measured.volume,
-        lesions=measured.lesions,
-        references=measured.backgrounds,
-        ct=measured.ct,
-        why_no_ct=measured.why_no_ct,
-        privacy=privacy,
-    )
-    write_whole(path, page)
+    folder = existing(place)
+    at = checked_report(out, option="--out") or folder / NAME
+    with opened(folder) as collected:
+        page = batch_report(collected, folder, at=at)
+    write_whole(at, page)
+    MESSAGES.say(f"wrote {at}")

@@ -134,7 +134,7 @@ def run(
     from petquant.quantify import measure_study
     from petquant_cli.destination import apart, checked_format, file_of, has_names, read_with, secret
     from petquant_cli.messages import MESSAGES
-    from petquant_cli.report import checked_report, write_report
+    from petquant_cli.report_page import checked_report, write_report
     from petquant_cli.results import results_of
 
     format_ = checked_format(format_, out, FORMATS)

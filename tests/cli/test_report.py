@@ -1,9 +1,10 @@
-"""``petquant suv --report``: a page beside the numbers, whole or not at all, apart from what is read."""
+"""Reports of a study, a comparison and a batch: pages beside numbers, whole or not at all."""
 
 from __future__ import annotations
 
 import csv
 import io
+import os
 import re
 
 import pydicom
@@ -88,3 +89,75 @@ def test_a_name_that_attacks_harms_neither_page_nor_table_nor_terminal(petquant_
     table = petquant_within(*command, "--format", "table").out.decode()
     assert HOSTILE in table
     assert "\x7f" not in table
+
+
+class TestOfAComparison:
+    """Of one scan with itself: what is at stake is where the page lands."""
+
+    @pytest.fixture
+    def compared(self, petquant_within, tiny):
+        words = ["compare", tiny.dicom, tiny.dicom, "--roi-a", tiny.lesions, "--roi-b", tiny.lesions]
+        return lambda *options: petquant_within(*words, "-o", "out", *options)
+
+    def test_the_page_appears_with_the_tables_and_the_numbers_are_the_same(self, compared, tmp_path):
+        result = compared("--format", "csv", "--report", "out/page.html")
+        assert result.code == 0, result.err
+        tables = {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.csv")}
+        page = (tmp_path / "out/page.html").read_text(encoding="utf-8")
+        assert page.count('<table class="matrix">') == 2, "lesions and patients, no region"
+        assert compared("--format", "csv").out == result.out
+        assert tables == {path.name: path.read_bytes() for path in (tmp_path / "out").glob("*.csv")}
+
+    def test_a_page_that_cannot_be_written_leaves_nothing(self, compared, tmp_path):
+        result = compared("--report", "missing/page.html")
+        assert result.code == 6
+        assert result.out == b""
+        assert not (tmp_path / "out").exists()
+
+    def test_the_page_is_no_other_kind_of_file_and_no_input(self, compared, tiny):
+        assert compared("--report", "page.pdf").code == 2
+        page = tiny.dicom / "page.html"
+        page.write_text("a file of the study")
+        try:
+            assert compared("--report", page).code == 2
+            assert page.read_text() == "a file of the study"
+        finally:
+            page.unlink()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a batch needs a system that forks")
+def test_a_batch_writes_the_reports_of_its_studies_and_its_own(petquant_within, tiny, tmp_path):
+    rows = [f"P01,{tiny.dicom},{tiny.lesions}", f"P02,nowhere,{tiny.lesions}"]
+    (tmp_path / "cohort.csv").write_text("\n".join(["name,study,roi", *rows]) + "\n")
+
+    def batch(*options):
+        result = petquant_within("batch", "cohort.csv", "-o", "out", "--workers", "1", *options)
+        assert result.code == 5
+        return re.search(r"(\d+) measured now", result.err)[1]
+
+    page = tmp_path / "out/studies/P01.html"
+    assert batch() == "2"
+    assert not page.exists()
+    assert batch("--reports") == "1", (
+        "what was measured without a report is measured again, what failed is not"
+    )
+    result = petquant_within(
+        "suv",
+        tiny.dicom,
+        "--roi",
+        tiny.lesions,
+        "--pseudonym-key",
+        "out/pseudonym.key",
+        "--report",
+        "alone.html",
+    )
+    assert result.code == 0, result.err
+    assert page.read_bytes() == (tmp_path / "alone.html").read_bytes()
+    assert batch("--reports") == "0"
+    assert petquant_within("report", "out").code == 0
+    text = (tmp_path / "out/report.html").read_text(encoding="utf-8")
+    assert '<a href="studies/P01.html">P01</a>' in text
+    assert "studies/P02.html" not in text
+    assert petquant_within("report", "out", "-o", "page.txt").code == 2
+    assert batch("--more") == "2"
+    assert not page.exists(), "its table lacked what was measured since"

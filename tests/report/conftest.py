@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import shutil
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +16,7 @@ from petquant.export.record import Privacy
 from petquant.export.report import study_report
 from petquant.quantify import Background, MeasuredStudy, measure_study
 
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE_PATIENT = "<script>alert(1)</script>^=cmd|'/c calc'!A1"
 HOSTILE_REGIONS = ("<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>\u202egnp.\x1b[2J")
 
@@ -62,3 +67,47 @@ def whole(tmp_path_factory):
 @pytest.fixture(scope="session")
 def report_of():
     return page_of
+
+
+@pytest.fixture(scope="session")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("no chromium")
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def open_page(browser, tmp_path_factory):
+    """Open a report from disk, offline, with every request, message and dialog kept."""
+
+    def opened(content: bytes, *, width: int = 1280, motion: str = "reduce"):
+        path = tmp_path_factory.mktemp("page") / "report.html"
+        path.write_bytes(content)
+        context = browser.new_context(
+            viewport={"width": width, "height": 900}, reduced_motion=motion, offline=True
+        )
+        tab, seen = context.new_page(), []
+        tab.on("request", lambda request: seen.append(request.url))
+        said = []
+        tab.on("console", lambda message: said.append(message.text))
+        tab.on("pageerror", lambda error: said.append(str(error)))
+        tab.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
+        tab.goto(path.as_uri())
+        return SimpleNamespace(tab=tab, seen=seen, said=said, uri=path.as_uri())
+
+    return opened
+
+
+@pytest.fixture(scope="session")
+def phantoms():
+    """The scans of ``tests/cli/test_compare.py`` with the SUV of their lesions."""
+    place = Path(__file__).parents[1] / "cli/test_compare.py"
+    spec = importlib.util.spec_from_file_location("compare_phantoms", place)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where its dataclasses look for themselves
+    spec.loader.exec_module(module)
+    return module

@@ -6,10 +6,8 @@ import base64
 import csv
 import io
 import re
-import shutil
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -20,9 +18,7 @@ from petquant.export.table import as_csv
 from petquant.quantify import measure_study
 from petquant.study import Choices
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium")
 
 # definitions/whole_study.toml: centre and radius of the two spheres, voxels of 4 mm about the origin
 SPHERES = {"1": ((-17.3, 6.1, 2.4), 9.0), "2": ((20.7, -3.2, -1.6), 7.0)}
@@ -33,36 +29,6 @@ OVERLAPS = """(id) => {
         .map(([other]) => [one, other]));
 }"""
 SHAPE_ZYX, STEP_MM = (12, 24, 28), 4.0
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture(scope="module")
-def open_page(browser, tmp_path_factory):
-    """Open a report from disk, offline, with every request, message and dialog kept."""
-
-    def opened(content: bytes, *, width: int = 1280, motion: str = "reduce"):
-        path = tmp_path_factory.mktemp("page") / "report.html"
-        path.write_bytes(content)
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, reduced_motion=motion, offline=True
-        )
-        tab, seen = context.new_page(), []
-        tab.on("request", lambda request: seen.append(request.url))
-        said = []
-        tab.on("console", lambda message: said.append(message.text))
-        tab.on("pageerror", lambda error: said.append(str(error)))
-        tab.on("dialog", lambda dialog: (said.append(dialog.message), dialog.dismiss()))
-        tab.goto(path.as_uri())
-        return SimpleNamespace(tab=tab, seen=seen, said=said, uri=path.as_uri())
-
-    return opened
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,18 @@ from typing import Any, Final
 
 from petquant.tracers import tracer_by_name
 
-__all__ = ["COLUMNS", "CohortWarning", "StudyFacts", "cohort_warnings", "facts_of_record", "robust_z"]
+__all__ = [
+    "COLUMNS",
+    "FEWEST",
+    "LEAST_DEPARTURE",
+    "OUTLYING_Z",
+    "CohortWarning",
+    "StudyFacts",
+    "cohort_warnings",
+    "facts_of_record",
+    "outlying",
+    "robust_z",
+]
 
 COLUMNS: Final = ("code", "tracer", "n_studies", "found", "expected", "studies")
 FEWEST: Final = 5  # studies with a value, below which nothing is an outlier
@@ -145,6 +156,21 @@ def cohort_warnings(facts: Iterable[StudyFacts]) -> tuple[CohortWarning, ...]:
     )
 
 
+def outlying(values: Sequence[tuple[str, float]]) -> list[tuple[str, float, float, float]]:
+    """Return study, value, median of all and robust z of every positive value that lies far from the others.
+
+    By the logarithm, since errors in such values are factors; nothing is outlying among fewer than `FEWEST`.
+    """
+    if len(values) < FEWEST:
+        return []
+    middle = median(value for _, value in values)
+    return [
+        (study, value, middle, z)
+        for (study, value), z in zip(values, robust_z([math.log(value) for _, value in values]), strict=True)
+        if abs(z) > OUTLYING_Z and abs(value / middle - 1) > LEAST_DEPARTURE
+    ]
+
+
 def robust_z(values: Sequence[float]) -> list[float]:
     """Return how far each value lies from the median, in robust standard deviations.
 
@@ -251,19 +277,15 @@ def _uptake(tracer: str, facts: Sequence[StudyFacts]) -> Iterator[CohortWarning]
 def _outlying(
     tracer: str, what: str, unit: str, values: Sequence[tuple[str, float]]
 ) -> Iterator[CohortWarning]:
-    """Yield a warning for every value far from the others, by its logarithm: errors in it are factors."""
-    if len(values) < FEWEST:
-        return
-    middle = median(value for _, value in values)
-    for (study, value), z in zip(values, robust_z([math.log(value) for _, value in values]), strict=True):
-        if abs(z) > OUTLYING_Z and abs(value / middle - 1) > LEAST_DEPARTURE:
-            yield CohortWarning(
-                code="COHORT_OUTLIER",
-                tracer=tracer,
-                studies=(study,),
-                found=f"{what} {value:.4g} {unit}, robust z {z:+.1f}",
-                expected=f"nearer to the median of {len(values)} studies, {middle:.4g} {unit}",
-            )
+    """Yield a warning for every value far from the others."""
+    for study, value, middle, z in outlying(values):
+        yield CohortWarning(
+            code="COHORT_OUTLIER",
+            tracer=tracer,
+            studies=(study,),
+            found=f"{what} {value:.4g} {unit}, robust z {z:+.1f}",
+            expected=f"nearer to the median of {len(values)} studies, {middle:.4g} {unit}",
+        )
 
 
 def _shared(facts: Sequence[StudyFacts], key: Callable[[StudyFacts], str]) -> list[tuple[str, ...]]:

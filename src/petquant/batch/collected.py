@@ -96,6 +96,12 @@ class Collected:
 
         return Table(columns=(*HEAD, *names.values(), *own), given=tuple(names.values()), rows=rows())
 
+    def studies(self) -> Iterator[tuple[Run, dict[str, Any] | None]]:
+        """Yield every study with its record, None where nothing was measured."""
+        for run in self._source.runs():
+            record = self._source.record(run.study)
+            yield run, None if record is None else json.loads(record)
+
     def cohort(self) -> tuple[CohortWarning, ...]:
         """Return what is odd across the studies that were measured."""
         return cohort_warnings(

@@ -11,12 +11,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from zlib import decompress
 
-from petquant.batch.folder import kept_key, make_folder, put_json, restore_json, sweep
+from petquant.batch.folder import (
+    kept_key,
+    make_folder,
+    put_json,
+    put_report,
+    report_of,
+    restore_json,
+    sweep,
+)
 from petquant.batch.isolation import Job
 from petquant.batch.key import key_of
 from petquant.batch.local import ends_here
 from petquant.batch.lock import locked
-from petquant.batch.measuring import Measure, measure_task
+from petquant.batch.measuring import Measure, measure_task, report_task
 from petquant.batch.outcome import RETRIED, Ended, Outcome, Progress, Summary
 from petquant.batch.run_log import Write, opened_log
 from petquant.batch.settings import Settings
@@ -37,7 +45,7 @@ def run(
     *,
     settings: Settings,
     listener: Listener | None = None,
-    measure: Measure = measure_task,
+    measure: Measure | None = None,
 ) -> Summary:
     """Measure every study that is not recorded yet, each alone, and return the account of all.
 
@@ -53,7 +61,8 @@ def run(
     listener
         Told of every study as it is accounted for.
     measure
-        What measures a task; a function that can be imported where it runs.
+        What measures a task, in place of what the settings say; a function that can be imported where it
+        runs.
 
     Raises
     ------
@@ -81,7 +90,7 @@ def run(
                     store=store,
                     write=write,
                     listener=listener or (lambda _: None),
-                    measure=measure,
+                    measure=measure or (report_task if settings.has_reports else measure_task),
                 ).run()
 
 
@@ -137,11 +146,13 @@ class _Batch:
             if known is not None and known.key == key:
                 if known.given != dict(task.columns):
                     self.store.give(task.name, task.columns)
-                if not (self.settings.retries_failed and known.outcome in RETRIED):
+                is_retried = self.settings.retries_failed and known.outcome in RETRIED
+                if not (is_retried or self._lacks_report(known)):
                     self._account(task.name, _end_of(known))
                     continue
             elif known is not None:  # nobody takes numbers of other inputs for those of these
                 put_json(self.out, task.name, None)
+                put_report(self.out, task.name, b"")
                 self.store.forget(task.name)
                 known = None
             if task.reason_to_skip:
@@ -158,7 +169,13 @@ class _Batch:
                 version=__version__,
             )
 
+    def _lacks_report(self, known: Run) -> bool:
+        """Whether a study that was measured has no report and is to have one."""
+        is_measured = known.outcome in {Outcome.OK, Outcome.FLAGGED}
+        return self.settings.has_reports and is_measured and not report_of(self.out, known.study).exists()
+
     def _record(self, task: StudyTask, end: Ended, *, key: str, attempts: int) -> None:
+        put_report(self.out, task.name, end.report)  # before the study counts: the store could not restore it
         self.store.put(task.name, end, key=key, given=task.columns, attempts=attempts)
         put_json(self.out, task.name, decompress(end.record) if end.record else None)
         self.write(

@@ -11,7 +11,17 @@ from petquant.batch.store import Store
 from petquant.export.pseudonym import KEY, pseudonym_key
 from petquant.output import sweep_folder, write_whole
 
-__all__ = ["STUDIES", "file_of", "kept_key", "make_folder", "put_json", "restore_json", "sweep"]
+__all__ = [
+    "STUDIES",
+    "file_of",
+    "kept_key",
+    "make_folder",
+    "put_json",
+    "put_report",
+    "report_of",
+    "restore_json",
+    "sweep",
+]
 
 STUDIES: Final = "studies"
 LONGEST: Final = 80
@@ -59,6 +69,19 @@ def put_json(out: Path, study: str, record: bytes | None) -> None:
         file_of(out, study).unlink(missing_ok=True)
     else:
         write_whole(file_of(out, study), record)
+
+
+def report_of(out: Path, study: str) -> Path:
+    """Return the report of a study, which is there only where one was asked for."""
+    return file_of(out, study).with_suffix(".html")
+
+
+def put_report(out: Path, study: str, page: bytes) -> None:
+    """Write the report of a study, or remove one of before when there is none."""
+    if page:
+        write_whole(report_of(out, study), page)
+    else:
+        report_of(out, study).unlink(missing_ok=True)
 
 
 def restore_json(out: Path, store: Store) -> None:

@@ -32,7 +32,7 @@ if sys.platform != "win32":
 
 __all__ = ["Job", "measured_alone"]
 
-HEAD: Final = struct.Struct("<QQ")  # bytes of the JSON, and of the record behind it
+HEAD: Final = struct.Struct("<QQQ")  # bytes of the JSON, and of record and report behind it
 PR_SET_PDEATHSIG: Final = 1  # <sys/prctl.h>
 BLOCK: Final = 2**20
 TOLD: Final = ("outcome", "code", "message", "columns", "n_measurements")
@@ -123,13 +123,14 @@ def _read(said: bytes) -> tuple[Ended, list[str]] | None:
     """Return what a child told, None when it did not come to its last byte."""
     if len(said) < HEAD.size:
         return None
-    n_words, n_record = HEAD.unpack_from(said)
-    if len(said) != HEAD.size + n_words + n_record:
+    n_words, n_record, n_report = HEAD.unpack_from(said)
+    record, report = HEAD.size + n_words, HEAD.size + n_words + n_record
+    if len(said) != report + n_report:
         return None
-    words = json.loads(said[HEAD.size : HEAD.size + n_words])
+    words = json.loads(said[HEAD.size : record])
     modules = words.pop("modules")
     words |= {"outcome": Outcome(words["outcome"]), "columns": tuple(words["columns"])}
-    return Ended(**words, record=said[HEAD.size + n_words :]), modules
+    return Ended(**words, record=said[record:report], report=said[report:]), modules
 
 
 def _died(status: int) -> Ended:
@@ -156,8 +157,9 @@ def _be_child(job: Job, to_driver: int, scratch: Path, parent: int) -> NoReturn:
         told = {name: getattr(end, name) for name in TOLD} | {"modules": sorted({*sys.modules} - imported)}
         words = json.dumps(told).encode()
         with os.fdopen(to_driver, "wb") as pipe:
-            pipe.write(HEAD.pack(len(words), len(end.record)) + words)
+            pipe.write(HEAD.pack(len(words), len(end.record), len(end.report)) + words)
             pipe.write(end.record)
+            pipe.write(end.report)
         code = 0
     finally:
         os._exit(code)

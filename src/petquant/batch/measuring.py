@@ -6,7 +6,7 @@ import hashlib
 import re
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any, Final
 
@@ -16,11 +16,20 @@ from petquant.errors import Finding, PetquantError, Refused
 from petquant.export.record import Privacy, as_json, record_of, rows_of_record
 from petquant.export.withheld import Withheld
 from petquant.flags import CODES, Severity
-from petquant.quantify import quantify
+from petquant.quantify import measure_study, quantify
 
-__all__ = ["Measure", "ended", "flags_of_record", "measure_task"]
+__all__ = ["Measure", "Reported", "ended", "flags_of_record", "measure_task", "report_task"]
 
-Measure = Callable[[StudyTask, Privacy], dict[str, Any]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """A record with the report of its study, a page."""
+
+    record: dict[str, Any]
+    page: bytes
+
+
+Measure = Callable[[StudyTask, Privacy], dict[str, Any] | Reported]
 UID: Final = re.compile(r"(?<![\d.])[0-2](?:\.\d+){5,}|(?<![\d.])2\.25\.\d{20,}")
 
 
@@ -43,10 +52,42 @@ def measure_task(task: StudyTask, privacy: Privacy) -> dict[str, Any]:
     return record_of(found, privacy)
 
 
+def report_task(task: StudyTask, privacy: Privacy) -> Reported:
+    """Return the record of the study of a task with its report.
+
+    Raises
+    ------
+    PetquantError
+        As `petquant.quantify.quantify`.
+    """
+    from petquant.export.report import study_report  # noqa: PLC0415 - where reports are asked for alone
+
+    found = measure_study(
+        task.study,
+        task.rois,
+        backgrounds=task.backgrounds,
+        choices=task.choices,
+        labels=task.labels,
+        psf_fwhm_mm=task.psf_fwhm_mm,
+        has_ct=True,
+    )
+    page = study_report(
+        found.quantification,
+        volume=found.volume,
+        lesions=found.lesions,
+        references=found.backgrounds,
+        ct=found.ct,
+        why_no_ct=found.why_no_ct,
+        privacy=privacy,
+    )
+    return Reported(record=record_of(found.quantification, privacy), page=page)
+
+
 def ended(task: StudyTask, privacy: Privacy, measure: Measure) -> Ended:
     """Return how measuring a task ends; nothing is raised but what no process survives."""
     try:
-        record = measure(task, privacy)
+        measured = measure(task, privacy)
+        record, page = (measured.record, measured.page) if isinstance(measured, Reported) else (measured, b"")
         rows = rows_of_record(record)
         flags = flags_of_record(record)
         return Ended(
@@ -55,6 +96,7 @@ def ended(task: StudyTask, privacy: Privacy, measure: Measure) -> Ended:
             record=zlib.compress(as_json(record)),
             columns=tuple(dict.fromkeys(name for row in rows for name in row)),
             n_measurements=len(rows),
+            report=page,
         )
     except PetquantError as error:
         return Ended(

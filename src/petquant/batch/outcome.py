@@ -46,6 +46,8 @@ class Ended:
         Names of the columns of its rows.
     n_measurements
         Number of its rows.
+    report
+        Page of the study; empty where none was asked for or nothing was measured.
     """
 
     outcome: Outcome
@@ -55,6 +57,7 @@ class Ended:
     record: bytes = b""
     columns: tuple[str, ...] = ()
     n_measurements: int = 0
+    report: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,8 @@ class Settings:
         What a study may hold, in GB of 10^9 bytes.
     retries_failed
         Studies recorded as failed, crashed or timed out are measured again.
+    has_reports
+        Every study gets a page of its own; one that was measured without is measured again.
     scheduler, scheduler_file
         Address of a Dask scheduler, or the file that one wrote; with either `workers` does not count.
     privacy
@@ -35,6 +37,7 @@ class Settings:
     timeout_s: float = 1800.0
     memory_gb: float = 4.0
     retries_failed: bool = False
+    has_reports: bool = False
     scheduler: str | None = None
     scheduler_file: str | None = None
     privacy: Privacy = field(default_factory=Privacy)

@@ -8,6 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from itertools import combinations
 from multiprocessing import active_children, get_context
+from typing import TYPE_CHECKING
 
 from petquant.compare.inputs import ScanInput, Settings
 from petquant.compare.patient import PatientJob, PatientResult, compare_patient, died
@@ -23,7 +24,10 @@ from petquant.reads.uncertainty import inputs_in_use
 from petquant.statistics.multiplicity import benjamini_hochberg, holm
 from petquant.tracers import tracer_by_name
 
-__all__ = ["compare"]
+if TYPE_CHECKING:
+    from petquant.export.report.scan_view import Shown
+
+__all__ = ["compare", "compare_shown"]
 
 METRICS = ("suv_max", "suv_peak", "suv_mean")
 RATIOS = ("tbr_max", "tbr_peak", "tbr_mean")
@@ -59,6 +63,35 @@ def compare(
         With every cause, when no scan was measured, when nothing could be compared, or, without the names of
         patients, when anything was refused.
     """
+    return _compared(scans, settings, workers=workers, progress=progress, is_shown=False)[0]
+
+
+def compare_shown(
+    scans: Sequence[ScanInput],
+    settings: Settings,
+    *,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> tuple[Comparison, Shown]:
+    """Return the comparison as `compare` does, and what a report shows of the scans."""
+    from petquant.export.report.scan_view import Shown  # noqa: PLC0415 - for a report alone
+
+    found, results = _compared(scans, settings, workers=workers, progress=progress, is_shown=True)
+    shown = Shown(
+        lights=tuple(one for result in results for one in result.lights),
+        views=tuple(view for result in results for view in result.views),
+    )
+    return found, shown
+
+
+def _compared(
+    scans: Sequence[ScanInput],
+    settings: Settings,
+    *,
+    workers: int,
+    progress: Progress | None,
+    is_shown: bool,
+) -> tuple[Comparison, list[PatientResult]]:
     is_patient_given = all(scan.patient for scan in scans)
     tracers = settings.tracers or tuple(dict.fromkeys(scan.tracer for scan in scans))
     scans = [scan for scan in scans if scan.tracer in tracers]
@@ -66,7 +99,10 @@ def compare(
     groups: dict[str, list[ScanInput]] = {}
     for scan in scans:
         groups.setdefault(scan.patient, []).append(scan)
-    jobs = [PatientJob(scans=tuple(group), tracers=tracers, settings=settings) for group in groups.values()]
+    jobs = [
+        PatientJob(scans=tuple(group), tracers=tracers, settings=settings, is_shown=is_shown)
+        for group in groups.values()
+    ]
     results: dict[int, PatientResult] = {}
     for number, result in _results(jobs, min(workers, len(jobs))):
         results[number] = result
@@ -91,9 +127,10 @@ def compare(
     _require_something(found)
     if not is_patient_given:
         found = _named_by_header(found)
-    return replace(
+    found = replace(
         found, comparisons=tuple(_comparisons(found)), repeatability=_repeatability(found, settings)
     )
+    return found, ordered
 
 
 def _repeatability(found: Comparison, settings: Settings) -> dict[str, PublishedRepeatability]:

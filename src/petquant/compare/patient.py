@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 from petquant.compare.frames import registered, registered_around_lesions
 from petquant.compare.inputs import ScanInput, Settings
@@ -23,6 +24,10 @@ from petquant.reads.pair import LesionPair
 from petquant.reads.pairing import own_reads, pairs_of, same_by_reader, seen_negative
 from petquant.reads.registration import Registration
 
+if TYPE_CHECKING:
+    from petquant.export.report.lights import Light
+    from petquant.export.report.scan_view import PairViews
+
 __all__ = ["PatientJob", "PatientResult", "compare_patient", "died"]
 
 Key = tuple[str, str, str]  # session, reader, tracer
@@ -30,25 +35,32 @@ Key = tuple[str, str, str]  # session, reader, tracer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PatientJob:
-    """The scans of one patient, and the tracers in the order in which they are compared."""
+    """The scans of one patient, the tracers in the order in which they are compared, whether to show them."""
 
     scans: tuple[ScanInput, ...]
     tracers: tuple[str, ...]
     settings: Settings
+    is_shown: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PatientResult:
-    """What became of them; holds values alone, so that it can come from another process."""
+    """What became of them; holds values alone, so that it can come from another process.
+
+    `lights` and `views` are those of `scans` and `sessions` in their order, where something is to be shown.
+    """
 
     scans: tuple[ScanReport, ...]
     sessions: tuple[SessionPairs, ...]
+    lights: tuple[tuple[Light, ...], ...] = ()
+    views: tuple[PairViews | None, ...] = ()
 
 
 def compare_patient(job: PatientJob) -> PatientResult:
     """Return the scans and the pairs of one patient; a scan that is refused stops no other."""
     settings = job.settings
     reports: list[ScanReport] = []
+    of_scans: list[tuple[Light, ...]] = []
     opened: dict[Key, OpenScan] = {}
     with ExitStack() as stack:
         for asked in job.scans:
@@ -57,16 +69,23 @@ def compare_patient(job: PatientJob) -> PatientResult:
                 one = measured_scan(asked, folder, settings=settings)
             except (PetquantError, MemoryError) as error:
                 reports.append(_refused(asked, error))
+                of_scans.append(())
                 continue
             opened[asked.session, asked.reader, asked.tracer] = one
             reports.append(_report(asked, one, settings))
+            of_scans.append(_lights(one) if job.is_shown else ())
         sessions = _sessions(job, opened)
-    compared = {(one.session, tracer) for one in sessions if not one.refusals for tracer in one.tracers}
+    compared = {(one.session, tracer) for one, _ in sessions if not one.refusals for tracer in one.tracers}
     for place, report in enumerate(reports):
         if not report.refusals and (report.session, report.tracer) not in compared:
             read = opened[report.session, report.reader, report.tracer].read
             reports[place] = replace(report, reads=tuple(own_reads(read, settings.call).values()))
-    return PatientResult(scans=tuple(reports), sessions=tuple(sessions))
+    return PatientResult(
+        scans=tuple(reports),
+        sessions=tuple(one for one, _ in sessions),
+        lights=tuple(of_scans),
+        views=tuple(view for _, view in sessions),
+    )
 
 
 def died(job: PatientJob) -> PatientResult:
@@ -77,11 +96,21 @@ def died(job: PatientJob) -> PatientResult:
         remedy="--workers 1, or crop the scans",
     )
     error = LimitReached.because(finding)
-    return PatientResult(scans=tuple(_refused(asked, error) for asked in job.scans), sessions=())
+    refused = tuple(_refused(asked, error) for asked in job.scans)
+    return PatientResult(scans=refused, sessions=(), lights=((),) * len(refused))
 
 
-def _sessions(job: PatientJob, opened: dict[Key, OpenScan]) -> list[SessionPairs]:
-    """Return the pairs of every session, reader and two tracers that have both scans."""
+def _lights(one: OpenScan) -> tuple[Light, ...]:
+    """Return the quality lights of a scan."""
+    from petquant.export.report.lights import lights  # noqa: PLC0415 - for a report alone
+    from petquant.export.report.oriented import orientation_of  # noqa: PLC0415 - the same
+
+    edges_mm = orientation_of(one.read.grid).edges_mm[0]
+    return tuple(lights(one.quantification, height_mm=float(edges_mm[-1] - edges_mm[0])))
+
+
+def _sessions(job: PatientJob, opened: dict[Key, OpenScan]) -> list[tuple[SessionPairs, PairViews | None]]:
+    """Return the pairs of every session, reader and two tracers that have both scans, and how they look."""
     known: dict[tuple[str, str], Registration] = {}
     found = []
     for session in dict.fromkeys(key[0] for key in opened):
@@ -91,17 +120,24 @@ def _sessions(job: PatientJob, opened: dict[Key, OpenScan]) -> list[SessionPairs
             for tracers in combinations(job.tracers, 2):
                 scans = [of_session.get((reader, t)) or of_session.get(("", t)) for t in tracers]
                 if scans[0] is not None and scans[1] is not None:
-                    found.append(
-                        _paired(
-                            (scans[0], scans[1]),
-                            tracers,
-                            session=session,
-                            reader=reader,
-                            settings=job.settings,
-                            known=known,
-                        )
+                    pairs = _paired(
+                        (scans[0], scans[1]),
+                        tracers,
+                        session=session,
+                        reader=reader,
+                        settings=job.settings,
+                        known=known,
                     )
+                    is_shown = job.is_shown and not pairs.refusals
+                    found.append((pairs, _views(scans[0], scans[1], pairs) if is_shown else None))
     return found
+
+
+def _views(a: OpenScan, b: OpenScan, found: SessionPairs) -> PairViews:
+    """Return what pictures of two scans need of them."""
+    from petquant.export.report.scan_view import pair_views  # noqa: PLC0415 - for a report alone
+
+    return pair_views(a.read, b.read, found)
 
 
 def _paired(

@@ -34,7 +34,7 @@ from petquant.version import __version__
 __all__ = ["comparison_record", "headline", "withheld_uids"]
 
 SCHEMA_VERSION: Final = 1
-UID: Final = re.compile(r"\b\d+(?:\.\d+){4,}\b")
+UID: Final = re.compile(r"\b\d+(?:\.\d+){4,}\b|\b2\.25\.\d{20,}\b")  # PS3.5 B.2: 2.25 and a UUID
 
 
 def comparison_record(comparison: Comparison, *, has_hashed_uids: bool = False) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -24,7 +25,12 @@ FILES: Final = (*(f"{name}.csv" for name in TABLES), "comparison.json", "methods
 
 
 def write_comparison(
-    comparison: Comparison, folder: Path, *, new_key: bytes | None = None, has_hashed_uids: bool = False
+    comparison: Comparison,
+    folder: Path,
+    *,
+    new_key: bytes | None = None,
+    has_hashed_uids: bool = False,
+    beside: Mapping[Path, bytes] | None = None,
 ) -> tuple[Path, ...]:
     """Write tables, record and methods; the folder is made when it is not there.
 
@@ -32,6 +38,8 @@ def write_comparison(
     ----------
     new_key
         Secret of the pseudonyms to keep in the folder, readable by its owner alone; None keeps none.
+    beside
+        Files that appear together with them, such as a report.
 
     Raises
     ------
@@ -45,6 +53,7 @@ def write_comparison(
     }
     record = comparison_record(comparison, has_hashed_uids=has_hashed_uids)
     contents |= {folder / "comparison.json": as_json(record), folder / "methods.txt": methods.encode()}
+    contents |= beside or {}
     is_new = not folder.exists()
     try:
         folder.mkdir(exist_ok=True)

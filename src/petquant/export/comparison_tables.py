@@ -10,7 +10,7 @@ from petquant.export.bands import pair_columns, read_columns
 from petquant.measurement import Number
 from petquant.reads.pair import LesionPair, LesionRead
 
-__all__ = ["comparison_tables"]
+__all__ = ["comparison_tables", "state_of"]
 
 MAIN: Final = ("suv_max", "suv_mean", "suv_peak")
 STATES: Final = {
@@ -103,7 +103,7 @@ def _pairs(one: SessionPairs, comparison: Comparison) -> Iterator[Row]:
             "pair": pair.lesion_id,
             "region": pair.region,
             "side": pair.side,
-            "state": _state(pair.calls),
+            "state": state_of(pair.calls),
             "matched_by": pair.matched_by,
             "distance_mm": pair.distance_mm,
             "dice": pair.dice,
@@ -142,7 +142,7 @@ def _regions(one: SessionPairs) -> Iterator[Row]:
 def _summary(pairs: Sequence[LesionPair]) -> Row:
     """Return the call of a group of lesions, how many are positive, and the largest values of each tracer."""
     calls = (_any([pair.calls[0] for pair in pairs]), _any([pair.calls[1] for pair in pairs]))
-    row: Row = {"n_lesions": len(pairs), "state": _state(calls)}
+    row: Row = {"n_lesions": len(pairs), "state": state_of(calls)}
     for letter, place in (("a", 0), ("b", 1)):
         reads = [pair.a if place == 0 else pair.b for pair in pairs]
         row[f"positive_{letter}"] = calls[place]
@@ -166,7 +166,8 @@ def _any(calls: Sequence[bool | None]) -> bool | None:
     return None if None in calls else False
 
 
-def _state(calls: tuple[bool | None, bool | None]) -> str:
+def state_of(calls: tuple[bool | None, bool | None]) -> str:
+    """Return ``both``, ``a_only``, ``b_only``, ``neither`` or ``unknown``."""
     a, b = calls
     return "unknown" if a is None or b is None else STATES[a, b]
 

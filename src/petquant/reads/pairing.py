@@ -5,7 +5,7 @@ A lesion that only one scan shows is measured on the other one where it lies: a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
@@ -25,7 +25,7 @@ from petquant.reads.registration import Registration
 from petquant.reads.scan import ReadScan, centroid_mm, volume_mm3
 from petquant.roi import Roi
 
-__all__ = ["Caller", "own_reads", "pairs_of", "same_by_reader", "seen_negative"]
+__all__ = ["Caller", "forced_regions", "own_reads", "pairs_of", "same_by_reader", "seen_negative"]
 
 # What a rule makes of values, of whether the read is forced, and of whether a reader calls it focal.
 Caller = Callable[[Mapping[str, Number], bool, bool | None], Call]
@@ -82,10 +82,7 @@ def pairs_of(
         By ``a`` or ``b`` and the id of a lesion the motion of its neighbourhood, which carries that lesion
         in place of `registration`.
     """
-    of_a, of_b = (
-        {} if registration is None else _motions(letter, scan, registration, local)
-        for letter, scan in (("a", a), ("b", b))
-    )
+    of_a, of_b = _motions_of_both(a, b, registration, local)
     found = _matches(a, b, registration, same, of_b)
     in_b = _carried(a, b, [m.a for m in found if m.b is None], of_a, is_forward=True)
     in_a = _carried(b, a, [m.b for m in found if m.a is None], of_b, is_forward=False)
@@ -97,6 +94,34 @@ def pairs_of(
     return pairs, (
         *(replace(one, found=f"scan a: {one.found}") for one in said_a),
         *(replace(one, found=f"scan b: {one.found}") for one in said_b),
+    )
+
+
+def forced_regions(
+    a: ReadScan,
+    b: ReadScan,
+    pairs: Sequence[LesionPair],
+    *,
+    registration: Registration | None,
+    local: Mapping[tuple[str, str], LocalRegistration] = NOWHERE,
+) -> tuple[dict[str, Roi], dict[str, Roi]]:
+    """Return where lesions of one scan alone were measured on the other, by their ids: on a, and on b.
+
+    Parameters
+    ----------
+    a, b, registration, local
+        As for `pairs_of`.
+    pairs
+        What that gave.
+    """
+    motions_a, motions_b = _motions_of_both(a, b, registration, local)
+    of_b = [pair.a.lesion_id for pair in pairs if pair.a is not None and pair.a.is_forced]
+    of_a = [pair.b.lesion_id for pair in pairs if pair.b is not None and pair.b.is_forced]
+    on_a = _carried(b, a, of_b, motions_b, is_forward=False)
+    on_b = _carried(a, b, of_a, motions_a, is_forward=True)
+    return (
+        {roi_id: one.roi for roi_id, one in on_a.items() if one.roi is not None},
+        {roi_id: one.roi for roi_id, one in on_b.items() if one.roi is not None},
     )
 
 
@@ -137,6 +162,18 @@ def _undrawn(lesion_id: str, scans: tuple[ReadScan, ReadScan], patient: str, ses
         missing=("" if a is not None else NOT_READ, "" if b is not None else NOT_READ),
         matched_by="id" if a is not None and b is not None else "",
     )
+
+
+def _motions_of_both(
+    a: ReadScan,
+    b: ReadScan,
+    registration: Registration | None,
+    local: Mapping[tuple[str, str], LocalRegistration],
+) -> tuple[dict[str, Registration], dict[str, Registration]]:
+    """Return the motion that carries each lesion of a and of b, by id; none when it is not known."""
+    if registration is None:
+        return {}, {}
+    return _motions("a", a, registration, local), _motions("b", b, registration, local)
 
 
 def _motions(
@@ -219,7 +256,7 @@ def _read(
 def _carried(
     of: ReadScan,
     on: ReadScan,
-    ids: list[str | None],
+    ids: Sequence[str | None],
     motions: Mapping[str, Registration],
     *,
     is_forward: bool,

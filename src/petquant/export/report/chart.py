@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from petquant.export.table import as_csv
 
-__all__ = ["Chart", "Mark", "chart_of"]
+__all__ = ["Chart", "Mark", "chart_of", "step_of"]
 
 MOST: Final = 60  # rows; more cannot be read
 SUV: Final = {"suv_max": "SUVmax", "suv_peak": "SUVpeak", "suv_mean": "SUVmean"}
@@ -79,7 +79,7 @@ def chart_of(
     largest = max([*values, *(mean for _, mean in means)], default=0.0)
     if largest <= 0:
         return None
-    step = _step(largest)
+    step = step_of(largest)
     top = step * math.ceil(largest / step)
     rows = tuple(
         (
@@ -115,7 +115,7 @@ def chart_of(
     )
 
 
-def _step(largest: float) -> float:
+def step_of(largest: float) -> float:
     """Return the distance of ticks, 1, 2 or 5 times a power of ten, that gives four to ten of them."""
     power = 10.0 ** math.floor(math.log10(largest / 5))
     return next(power * factor for factor in (1, 2, 5, 10) if largest / (power * factor) <= 8)

@@ -21,10 +21,11 @@ from markupsafe import Markup
 from petquant.export.record import NOTICE
 from petquant.version import __version__
 
-__all__ = ["data_url", "number_words", "page", "visible"]
+__all__ = ["CSV", "data_url", "number_words", "page", "visible"]
 
 UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 TEMPLATES: Final = "templates"
+CSV: Final = "text/csv;charset=utf-8"
 
 
 def page(template: str, values: Mapping[str, Any]) -> bytes:
@@ -107,7 +108,12 @@ def _environment() -> Environment:
     )
     environment.filters["number"] = number_words
     environment.filters["mm"] = _mm
+    environment.filters["data_url"] = _csv_url
     return environment
+
+
+def _csv_url(content: bytes) -> str:
+    return data_url(content, CSV)
 
 
 def _mm(value: float) -> str:

@@ -18,7 +18,19 @@ from petquant.export.report.oriented import Orientation
 from petquant.export.report.picture import Picture, evenly, grey, outline_path, picture_of, png_url
 from petquant.export.report.shown import Shown
 
-__all__ = ["Drawn", "Projection", "Rotation", "body_box", "projection", "rotation"]
+__all__ = [
+    "ACROSS_AXIS",
+    "AIR",
+    "DEPTH_AXIS",
+    "MARGIN_MM",
+    "VIEWS",
+    "Drawn",
+    "Projection",
+    "Rotation",
+    "body_box",
+    "projection",
+    "rotation",
+]
 
 Float = NDArray[np.float64]
 Levels = NDArray[np.uint8]

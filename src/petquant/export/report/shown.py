@@ -13,7 +13,7 @@ from petquant.export.report.oriented import Orientation
 from petquant.roi import Roi
 from petquant.volume import Volume
 
-__all__ = ["Shown", "shown_lesions", "shown_references"]
+__all__ = ["Shown", "counted", "shown_lesions", "shown_references"]
 
 COUNTS: Final = 0.5  # weight from which on a voxel counts for SUVmax
 LONGEST_LABEL: Final = 12
@@ -55,14 +55,14 @@ def shown_lesions(
     """
     ids = [str(row["roi_id"]) for row in rows]
     keeps_ids = len(set(ids)) == len(ids) and all(len(one) <= LONGEST_ID for one in ids)
-    counted = [_counted(lesion) for lesion in lesions]
-    values = [volume.at(voxels) for voxels in counted]
+    inside = [counted(lesion) for lesion in lesions]
+    values = [volume.at(voxels) for voxels in inside]
     maxima = np.array([of.max(initial=-np.inf) for of in values])
     ranks = np.empty(len(lesions), np.int64)
     ranks[np.argsort(-maxima, kind="stable")] = np.arange(len(lesions))
     shown = []
     for place, row in enumerate(rows):
-        zyx = orientation.zyx_of(counted[place])
+        zyx = orientation.zyx_of(inside[place])
         shown.append(
             Shown(
                 label=ids[place] if keeps_ids else str(place + 1),
@@ -85,14 +85,14 @@ def shown_references(
             label=name if len(name) <= LONGEST_LABEL else f"{name[:LONGEST_LABEL]}…",
             name=name,
             kind="reference",
-            zyx=orientation.zyx_of(_counted(roi)),
+            zyx=orientation.zyx_of(counted(roi)),
             rank=-1,
         )
         for name, roi in zip(names, references, strict=True)
     ]
 
 
-def _counted(roi: Roi) -> NDArray[np.int64]:
+def counted(roi: Roi) -> NDArray[np.int64]:
     """Return the voxels of a region that count, all of them when none is half inside."""
     if roi.weights is None:
         return roi.voxels

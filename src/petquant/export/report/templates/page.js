@@ -66,3 +66,31 @@ for (const button of document.querySelectorAll("button[data-saves]")) {
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   });
 }
+
+// A table is narrowed to the rows of one outcome, and to those that have some words.
+for (const group of document.querySelectorAll("[data-filters]")) {
+  const rows = [...document.getElementById(group.dataset.filters).tBodies[0].rows];
+  const texts = rows.map((row) => row.textContent.toLowerCase());
+  const [choice, words, told] = ["select", "input", "output"].map((name) => group.querySelector(name));
+  const narrow = () => {
+    const wanted = words.value.trim().toLowerCase();
+    let n = 0;
+    rows.forEach((row, place) => {
+      const own = row.cells[Number(group.dataset.column)].dataset.key;
+      row.hidden = !((choice.value === "" || own === choice.value) && texts[place].includes(wanted));
+      n += row.hidden ? 0 : 1;
+    });
+    told.textContent = `${n} of ${rows.length} shown`;
+  };
+  choice.addEventListener("change", narrow);
+  words.addEventListener("input", narrow);
+  narrow();
+}
+
+// Paper has no clicks: what is folded is printed open.
+let folded = [];
+addEventListener("beforeprint", () => {
+  folded = [...document.querySelectorAll("details:not([open])")];
+  folded.forEach((one) => { one.open = true; });
+});
+addEventListener("afterprint", () => { folded.forEach((one) => { one.open = false; }); folded = []; });
