@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -137,8 +138,8 @@ def test_bad_093_a_study_that_crashes_hangs_or_swells_takes_down_itself_alone(
 
 
 @pytest.fixture
-def cluster(tmp_path, faults) -> Iterator[Path]:
-    """A Dask scheduler and two workers on loopback; the file that tells where."""
+def cluster(tmp_path, faults, tiny, monkeypatch) -> Iterator[Path]:
+    """A Dask scheduler and two workers on loopback, not where the test runs; the file that tells where."""
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     file = tmp_path / "scheduler.json"
     host = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file))
@@ -147,6 +148,7 @@ def cluster(tmp_path, faults) -> Iterator[Path]:
     scheduler = [sys.executable, "-m", "dask", "scheduler", "--port", "0", *host]
     worker = [sys.executable, "-m", "dask", "worker", "--nworkers", "2", "--nthreads", "1", *host]
     processes = [subprocess.Popen(command, **quiet) for command in (scheduler, worker)]
+    monkeypatch.chdir(tiny.root)
     try:
         yield file
     finally:
@@ -162,7 +164,7 @@ def test_bad_093_on_a_cluster_each_study_gets_its_own_outcome_too(
     while not cluster.exists():
         assert time.monotonic() < deadline, "no scheduler"
         time.sleep(0.05)
-    tasks = mixed(tiny, weightless)
+    tasks = [replace(task, rois=(os.path.relpath(task.rois[0]),)) for task in mixed(tiny, weightless)]
     out = tmp_path / "out"
     settings = Settings(scheduler_file=str(cluster), **LIMITS)
     summary = run(tasks, out, settings=settings, measure=faults.faulty)
