@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 
@@ -24,12 +25,13 @@ from petquant_phantoms import TINY, pet_datasets, write_datasets
 
 from petquant import batch
 from petquant.batch import Outcome, Settings, StudyTask, run, slot
+from petquant.batch import cluster as cluster_workers
 from petquant.batch.collected import opened
 from petquant.batch.folder import STUDIES
 from petquant.batch.lock import locked
 from petquant.batch.store import STORE, read_store
 from petquant.batch.warm import serve
-from petquant.errors import OutputFailed
+from petquant.errors import LimitReached, OutputFailed
 from petquant.export.record import Privacy
 from petquant.export.table import csv_lines
 
@@ -175,6 +177,23 @@ def test_bad_093_a_scheduler_that_is_not_there_is_said(petquant_within, tiny, tm
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     with pytest.raises(batch.driver.UsageError, match="SCHEDULER_UNREACHABLE"):
         run(tasks_on(tiny, "a"), tmp_path / "out", settings=Settings(scheduler="tcp://127.0.0.1:1"))
+
+
+def test_bad_093_a_worker_without_petquant_is_said_before_it_is_given_a_study():
+    class Client:
+        closed = False
+
+        def run(self, act, *args, on_error):
+            assert (act("petquant"), args, on_error) == (version("petquant"), ("petquant",), "return")
+            return {"tcp://a:1": "0.1.0", "tcp://b:2": PackageNotFoundError("petquant")}
+
+        def close(self):
+            self.closed = True
+
+    client = Client()
+    with pytest.raises(LimitReached, match=r"1 of 2 workers have no petquant, such as tcp://b:2"):
+        cluster_workers._require_petquant(client)
+    assert client.closed
 
 
 def test_bad_093_a_warm_process_that_is_killed_costs_no_study(tiny, tmp_path, faults):

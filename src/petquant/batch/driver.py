@@ -60,6 +60,8 @@ def run(
     UsageError
         Names that are not unique; inputs where results go; a cluster that is not there; a system that
         cannot fork.
+    LimitReached
+        VERSION_MIXED, PROCESS_DIED: nothing can be measured there.
     OutputFailed
         OUTPUT_LOCKED, OUTPUT_FAILED: what was recorded before stays.
     UnreadableInput
