@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from petquant.errors import UnreadableInput, UsageError
 
-__all__ = ["existing", "file_and_label"]
+__all__ = ["existing", "file_and_label", "is_found"]
 
 
 def existing(path: Path) -> Path:
@@ -33,6 +34,11 @@ def existing(path: Path) -> Path:
             "PATH_NOT_FOUND", f"{path} does not exist", remedy="give an existing file or folder"
         )
     return path
+
+
+def is_found(path: Path) -> bool:
+    """Whether something is there and may be reached; False for what can be no path."""
+    return os.path.exists(path)  # noqa: PTH110 - pathlib raises where the way is barred or the name too long
 
 
 def file_and_label(place: str, *, folder: Path | None = None) -> tuple[Path, str | None]:

@@ -14,6 +14,7 @@ from typing import Any, Final, get_args, get_type_hints
 
 from petquant.errors import PetquantError, UnreadableInput, UsageError
 from petquant.overrides import Overrides
+from petquant.paths import is_found
 
 __all__ = [
     "OVERRIDES",
@@ -65,12 +66,15 @@ def read_table(
         SIDECAR_INVALID: no such table.
     """
     try:
-        reader = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines(), strict=True)
+        text = path.read_text(encoding="utf-8-sig")
+        reader = csv.DictReader(text.splitlines(), strict=True)
         heads = [head.strip() for head in reader.fieldnames or ()]
         reader.fieldnames = heads
         lines = [(reader.line_num, line) for line in reader]
     except (OSError, ValueError, csv.Error) as error:
         raise unreadable_table(path, str(error), expected) from error
+    if "\0" in text:
+        raise unreadable_table(path, "a NUL character", expected)
     if any(None in line for _, line in lines):
         raise unreadable_table(path, "a row with more cells than columns", expected)
     missing = [name for name in needed if name not in heads]
@@ -111,7 +115,7 @@ def path_of(folder: Path, cell: str) -> str:
         PATH_NOT_FOUND.
     """
     path = folder / cell
-    if not path.exists():
+    if not is_found(path):
         raise UsageError.of("PATH_NOT_FOUND", f"{path} does not exist", remedy="paths start at the manifest")
     return str(path)
 

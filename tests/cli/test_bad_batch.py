@@ -15,6 +15,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
 
@@ -23,12 +25,13 @@ from petquant_phantoms import TINY, pet_datasets, write_datasets
 
 from petquant import batch
 from petquant.batch import Outcome, Settings, StudyTask, run, slot
+from petquant.batch import cluster as cluster_workers
 from petquant.batch.collected import opened
 from petquant.batch.folder import STUDIES
 from petquant.batch.lock import locked
 from petquant.batch.store import STORE, read_store
 from petquant.batch.warm import serve
-from petquant.errors import OutputFailed
+from petquant.errors import LimitReached, OutputFailed
 from petquant.export.record import Privacy
 from petquant.export.table import csv_lines
 
@@ -137,8 +140,8 @@ def test_bad_093_a_study_that_crashes_hangs_or_swells_takes_down_itself_alone(
 
 
 @pytest.fixture
-def cluster(tmp_path, faults) -> Iterator[Path]:
-    """A Dask scheduler and two workers on loopback; the file that tells where."""
+def cluster(tmp_path, faults, tiny, monkeypatch) -> Iterator[Path]:
+    """A Dask scheduler and two workers on loopback, not where the test runs; the file that tells where."""
     pytest.importorskip("distributed", reason="the extra dask is not installed")
     file = tmp_path / "scheduler.json"
     host = ("--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file))
@@ -147,6 +150,7 @@ def cluster(tmp_path, faults) -> Iterator[Path]:
     scheduler = [sys.executable, "-m", "dask", "scheduler", "--port", "0", *host]
     worker = [sys.executable, "-m", "dask", "worker", "--nworkers", "2", "--nthreads", "1", *host]
     processes = [subprocess.Popen(command, **quiet) for command in (scheduler, worker)]
+    monkeypatch.chdir(tiny.root)
     try:
         yield file
     finally:
@@ -162,7 +166,7 @@ def test_bad_093_on_a_cluster_each_study_gets_its_own_outcome_too(
     while not cluster.exists():
         assert time.monotonic() < deadline, "no scheduler"
         time.sleep(0.05)
-    tasks = mixed(tiny, weightless)
+    tasks = [replace(task, rois=(os.path.relpath(task.rois[0]),)) for task in mixed(tiny, weightless)]
     out = tmp_path / "out"
     settings = Settings(scheduler_file=str(cluster), **LIMITS)
     summary = run(tasks, out, settings=settings, measure=faults.faulty)
@@ -174,6 +178,23 @@ def test_bad_093_a_scheduler_that_is_not_there_is_said(tiny, tmp_path, monkeypat
     monkeypatch.setattr("petquant.batch.cluster.CONNECTED_WITHIN_S", 1)  # of 10
     with pytest.raises(batch.driver.UsageError, match="SCHEDULER_UNREACHABLE"):
         run(tasks_on(tiny, "a"), tmp_path / "out", settings=Settings(scheduler="tcp://127.0.0.1:1"))
+
+
+def test_bad_093_a_worker_without_petquant_is_said_before_it_is_given_a_study():
+    class Client:
+        closed = False
+
+        def run(self, act, *args, on_error):
+            assert (act("petquant"), args, on_error) == (version("petquant"), ("petquant",), "return")
+            return {"tcp://a:1": "0.1.0", "tcp://b:2": PackageNotFoundError("petquant")}
+
+        def close(self):
+            self.closed = True
+
+    client = Client()
+    with pytest.raises(LimitReached, match=r"1 of 2 workers have no petquant, such as tcp://b:2"):
+        cluster_workers._require_petquant(client)
+    assert client.closed
 
 
 def test_bad_093_a_warm_process_that_is_killed_costs_no_study(tiny, tmp_path, faults):

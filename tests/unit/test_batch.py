@@ -45,6 +45,8 @@ def task(tiny) -> StudyTask:
         {"workers": 0},
         {"timeout_s": 0.0},
         {"timeout_s": float("inf")},
+        {"timeout_s": 1e12},
+        {"memory_gb": 1e12},
         {"memory_gb": -1.0},
         {"memory_gb": float("nan")},
         {"scheduler": "tcp://a:1", "scheduler_file": "b"},
@@ -78,6 +80,36 @@ def test_the_key_follows_inputs_choices_and_privacy_and_not_what_is_copied(task,
     region.write_bytes(b"longer than before" + region.read_bytes())
     others.append(key_of(given, PLAIN))
     assert len({key, *others}) == 1 + len(others)
+
+
+def test_the_key_follows_the_numbers_that_lie_beside_a_header(task, tmp_path):
+    (tmp_path / "voxels.raw").write_bytes(b"\0")
+    header = tmp_path / "lesions.nhdr"
+    header.write_bytes(b"NRRD0004\nsizes: 1 1 1\ndata file: voxels.raw\n\n")
+    given = replace(task, rois=(str(header),))
+    key = key_of(given, PLAIN)
+    os.utime(tmp_path / "voxels.raw", ns=(1, 1))
+    assert key_of(given, PLAIN) != key
+
+
+def test_the_key_is_the_same_from_every_working_directory(task, tmp_path, monkeypatch):
+    liver = Background(name="liver", path=task.rois[0])
+    absolute = key_of(replace(task, backgrounds=(liver,), labels=task.rois[0]), PLAIN)
+    for folder in (tmp_path, Path(task.rois[0]).parent):
+        monkeypatch.chdir(folder)
+        lesions = os.path.relpath(task.rois[0])
+        there = replace(
+            task,
+            study=os.path.relpath(task.study),
+            rois=(lesions,),
+            backgrounds=(replace(liver, path=lesions),),
+            labels=lesions,
+        )
+        assert key_of(there, PLAIN) == absolute
+
+
+def test_the_key_of_what_can_be_no_path_is_a_key(task):
+    assert len(key_of(replace(task, study="x" * 5000), PLAIN)) == 64
 
 
 def test_the_key_sees_a_file_that_comes_deep_in_a_study_and_stands_a_loop_of_links(task, tmp_path):
@@ -126,6 +158,30 @@ def test_a_refusal_names_its_codes_and_causes_and_no_path(task):
     assert first == "series 1.2.3: PatientWeight is missing; --weight-kg"
     assert second.startswith("the file has no label 9; ")
     assert str(Path(task.rois[0]).parent) not in end.message
+
+
+def test_every_code_has_a_line_of_its_own_however_many_causes_it_has(task):
+    def refuse(_task, _privacy):
+        raise Refused.because(
+            Finding(code="FILE_TRUNCATED", found="8 bytes are missing"),
+            Finding(code="FILE_TRUNCATED", found="9 bytes are missing"),
+            Finding(code="WEIGHT_MISSING", found="no weight"),
+        )
+
+    end = ended(task, PLAIN, refuse)
+    assert end.code.split() == ["FILE_TRUNCATED", "WEIGHT_MISSING"]
+    truncated, weight = end.message.split("\n")
+    assert (truncated.count("8 bytes"), truncated.count("9 bytes")) == (1, 1)
+    assert "no weight" in weight
+
+
+def test_a_short_name_of_a_file_is_not_taken_out_of_the_middle_of_words(task, tmp_path):
+    def refuse(_task, _privacy):
+        raise UsageError.of("PATH_NOT_FOUND", f"{tmp_path / 'st'} does not exist", path=str(tmp_path / "st"))
+
+    assert ended(replace(task, study=str(tmp_path / "st")), PLAIN, refuse).message == (
+        "the file does not exist; give an existing file or folder"
+    )
 
 
 def test_hashed_uids_are_hashed_in_messages_too(task):
@@ -243,6 +299,41 @@ def test_what_changed_is_measured_again_and_what_did_not_is_not(task, tmp_path):
     assert (fewer.total, fewer.others) == (1, 2)
 
 
+def test_numbers_of_before_are_gone_before_the_first_study_is_measured_anew(task, tmp_path):
+    """Else a call that is stopped leaves them among those of now, and counts them."""
+    out, settings = tmp_path / "out", Settings(workers=1)
+    tasks = [task, replace(task, name="two")]
+    run(tasks, out, settings=settings)
+
+    def stop(_progress):
+        raise KeyboardInterrupt
+
+    changed = [replace(one, choices=Choices(suv_types=("lbm",))) for one in tasks]
+    with pytest.raises(KeyboardInterrupt):
+        run(changed, out, settings=settings, listener=stop)
+    with read_store(out) as store:
+        assert [one.study for one in store.runs()] == ["one"]
+    assert not file_of(out, "two").exists()
+
+
+def test_nothing_is_written_among_what_is_read(task, tmp_path):
+    own = tmp_path / STUDIES
+    own.mkdir()
+    (own / "one.json").write_text("{}")  # the side-car of somebody's image
+    for given in ({"rois": (str(own / "one.nii.gz"),)}, {"study": str(own)}, {"study": str(own / "a/b")}):
+        with pytest.raises(UsageError, match="among what is read"):
+            run([replace(task, **given)], tmp_path, settings=Settings(workers=1))
+    assert [path.name for path in tmp_path.iterdir()] == [STUDIES]
+    assert (own / "one.json").read_text() == "{}"
+
+
+def test_words_that_are_no_text_are_recorded_as_escapes(task, tmp_path):
+    skipped = replace(task, reason_to_skip="nothing matches \udcff*.nii")
+    run([skipped], tmp_path / "out", settings=Settings(workers=1))
+    with read_store(tmp_path / "out") as store:
+        assert store.run("one").message == "nothing matches \\udcff*.nii"
+
+
 def test_the_secret_of_the_pseudonyms_is_made_once_and_for_its_owner_alone(task, tmp_path):
     run([task], tmp_path / "out", settings=Settings(workers=1))
     key = tmp_path / "out/pseudonym.key"
@@ -290,6 +381,14 @@ def test_a_file_that_is_no_store_is_an_error_and_stays_as_it_is(tmp_path, task):
             with pytest.raises(UnreadableInput, match="STORE_INVALID"), act():
                 pass
         assert (tmp_path / STORE).read_bytes() == content
+
+
+def test_a_damaged_record_is_an_error_that_names_its_study(tmp_path):
+    end = Ended(outcome=Outcome.OK, record=b"no zlib", n_measurements=1)
+    with open_store(tmp_path) as store:
+        store.put("one", end, key="", given={}, attempts=1)
+    with pytest.raises(UnreadableInput, match="the record of one"), opened(tmp_path) as collected:
+        list(collected.measurements().rows)
 
 
 def test_an_empty_table_has_its_columns_all_the_same(tmp_path):

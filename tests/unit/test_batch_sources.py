@@ -163,6 +163,22 @@ def test_rows_with_one_name_or_one_content_are_a_mistake(manifest):
         tasks_of(manifest("study,roi\na/pet,a/rois\na/pet,a/rois\n"))
 
 
+def test_names_do_not_follow_from_where_the_manifest_is_read(manifest, monkeypatch):
+    rows = "a/pet,a/rois,X 1\na/pet,a/rois,X+1\na/pet,a/rois,\na/pet,a/rois/lesions.nii.gz,\n"
+    path = manifest(f"study,roi,name\n{rows}")
+    names = [task.name for task in tasks_of(path)]
+    assert len(set(names)) == 4
+    monkeypatch.chdir(path.parent / "a")
+    assert [task.name for task in tasks_of("../cohort.csv")] == names
+
+
+def test_a_cell_that_can_be_no_path_stops_no_batch_and_one_that_is_no_text_is_said(manifest):
+    gone, _ = tasks_of(manifest(f"study,roi\n{'x' * 5000},y\na/pet,a/rois\n"))
+    assert gone.reason_to_skip == ""
+    with pytest.raises(UnreadableInput, match="NUL"):
+        tasks_of(manifest("study,roi\na/pet\0,a/rois\n"))
+
+
 def test_a_manifest_without_regions_takes_a_pattern_of_its_columns(manifest):
     path = manifest("study,place\na/pet,a\nb b/pet,b b\n")
     tasks = tasks_of(path, roi_patterns=["{source}/{place}/rois/*"])

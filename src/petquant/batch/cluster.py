@@ -10,12 +10,13 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import suppress
+from importlib.metadata import version
 from typing import Any
 
 from petquant.batch.isolation import Job
 from petquant.batch.outcome import Ended, Outcome
 from petquant.batch.slot import TRIES, Slot, SlotLost, lost
-from petquant.errors import UsageError
+from petquant.errors import LimitReached, UsageError
 from petquant.version import __version__
 
 __all__ = ["ends_on_dask", "measured_on_worker"]
@@ -35,8 +36,11 @@ def ends_on_dask(
     ------
     UsageError
         EXTRA_MISSING, SCHEDULER_UNREACHABLE.
+    LimitReached
+        VERSION_MIXED, when a worker has no petquant.
     """
     client = _connected(scheduler, scheduler_file)
+    _require_petquant(client)
     from distributed import as_completed  # noqa: PLC0415 - an extra, which is there
 
     running: dict[Any, tuple[Job, int]] = {}
@@ -96,6 +100,24 @@ def _connected(scheduler: str | None, scheduler_file: str | None) -> Any:
             expected="the address of one, such as tcp://host:8786, or the file that one wrote",
             where="--scheduler-file" if scheduler is None else "--scheduler",
         ) from error
+
+
+def _require_petquant(client: Any) -> None:
+    """Raise when a worker has no petquant: it would die of the first job, and nobody would say why.
+
+    Workers that join later are not asked.
+    """
+    found = client.run(version, "petquant", on_error="return")
+    without = sorted(str(worker) for worker, answer in found.items() if isinstance(answer, Exception))
+    if without:
+        client.close()
+        raise LimitReached.of(
+            "VERSION_MIXED",
+            f"{len(without)} of {len(found)} workers have no petquant, such as {without[0]}",
+            expected=f"petquant {__version__} on every worker",
+            remedy="install it there, and start the workers again",
+            where="--scheduler",
+        )
 
 
 def measured_on_worker(job: Job) -> Ended:

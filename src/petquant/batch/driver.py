@@ -12,6 +12,7 @@ from pathlib import Path
 from zlib import decompress
 
 from petquant.batch.folder import (
+    STUDIES,
     kept_key,
     make_folder,
     put_json,
@@ -21,7 +22,7 @@ from petquant.batch.folder import (
     sweep,
 )
 from petquant.batch.isolation import Job
-from petquant.batch.key import key_of
+from petquant.batch.key import inputs_of, key_of
 from petquant.batch.local import ends_here
 from petquant.batch.lock import locked
 from petquant.batch.measuring import Measure, measure_task, report_task
@@ -67,7 +68,10 @@ def run(
     Raises
     ------
     UsageError
-        Names that are not unique; a cluster that is not there; a system that cannot fork.
+        Names that are not unique; inputs where results go; a cluster that is not there; a system that
+        cannot fork.
+    LimitReached
+        VERSION_MIXED, PROCESS_DIED: nothing can be measured there.
     OutputFailed
         OUTPUT_LOCKED, OUTPUT_FAILED: what was recorded before stays.
     UnreadableInput
@@ -75,6 +79,8 @@ def run(
     """
     _require_fork()
     _require_names(tasks)
+    tasks = [_from_anywhere(task) for task in tasks]
+    _require_apart(tasks, out)
     with _output_of(out):
         make_folder(out)
         with locked(out):
@@ -108,15 +114,16 @@ class _Batch:
     counts: Counter[Outcome] = field(default_factory=Counter)
     computed: int = 0
     started: float = field(default_factory=time.monotonic)
-    under_way: dict[str, tuple[str, int]] = field(default_factory=dict)  # study to key and number of tries
+    keys: dict[str, str] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)  # of what is under way
 
     def run(self) -> Summary:
         self.write("start", version=__version__, process=os.getpid(), studies=len(self.tasks))
         try:
+            self._forget_changed()
             for job, end in self._ends(self._jobs()):
-                key, attempts = self.under_way.pop(job.task.name)
                 self.computed += 1
-                self._record(job.task, end, key=key, attempts=attempts)
+                self._record(job.task, end, attempts=self.attempts.pop(job.task.name))
         except BaseException as error:
             self.write("stop", why=type(error).__name__, computed=self.computed)
             raise
@@ -138,28 +145,38 @@ class _Batch:
             jobs, scheduler=self.settings.scheduler, scheduler_file=self.settings.scheduler_file
         )
 
+    def _forget_changed(self) -> None:
+        """Remove the numbers of inputs, choices or versions that are no longer those of a task.
+
+        All at once and before anything is measured: else a call that is stopped, or whose cluster goes away,
+        would leave numbers of before among those of now, and count them.
+        """
+        changed = []
+        for task in self.tasks:
+            key = self.keys[task.name] = key_of(task, self.settings.privacy)
+            known = self.store.run(task.name)
+            if known is not None and known.key != key:
+                put_json(self.out, task.name, None)
+                put_report(self.out, task.name, b"")
+                changed.append(task.name)
+        self.store.forget(changed)
+
     def _jobs(self) -> Iterator[Job]:
         """Yield the studies that are to be measured; the others are accounted for in passing."""
         for task in self.tasks:
-            key = key_of(task, self.settings.privacy)
             known = self.store.run(task.name)
-            if known is not None and known.key == key:
+            if known is not None:
                 if known.given != dict(task.columns):
                     self.store.give(task.name, task.columns)
                 is_retried = self.settings.retries_failed and known.outcome in RETRIED
                 if not (is_retried or self._lacks_report(known)):
                     self._account(task.name, _end_of(known))
                     continue
-            elif known is not None:  # nobody takes numbers of other inputs for those of these
-                put_json(self.out, task.name, None)
-                put_report(self.out, task.name, b"")
-                self.store.forget(task.name)
-                known = None
             if task.reason_to_skip:
                 end = Ended(outcome=Outcome.SKIPPED, message=task.reason_to_skip)
-                self._record(task, end, key=key, attempts=0)
+                self._record(task, end, attempts=0)
                 continue
-            self.under_way[task.name] = key, 1 if known is None else known.attempts + 1
+            self.attempts[task.name] = 1 if known is None else known.attempts + 1
             yield Job(
                 task=task,
                 privacy=self.settings.privacy,
@@ -174,9 +191,9 @@ class _Batch:
         is_measured = known.outcome in {Outcome.OK, Outcome.FLAGGED}
         return self.settings.has_reports and is_measured and not report_of(self.out, known.study).exists()
 
-    def _record(self, task: StudyTask, end: Ended, *, key: str, attempts: int) -> None:
+    def _record(self, task: StudyTask, end: Ended, *, attempts: int) -> None:
         put_report(self.out, task.name, end.report)  # before the study counts: the store could not restore it
-        self.store.put(task.name, end, key=key, given=task.columns, attempts=attempts)
+        self.store.put(task.name, end, key=self.keys[task.name], given=task.columns, attempts=attempts)
         put_json(self.out, task.name, decompress(end.record) if end.record else None)
         self.write(
             "study",
@@ -232,6 +249,35 @@ def _require_names(tasks: Sequence[StudyTask]) -> None:
             f"several studies are called {', '.join(twice[:5])}" if twice else "a study has no name",
             expected="a name of its own for every study, in lower case too",
         )
+
+
+def _from_anywhere(task: StudyTask) -> StudyTask:
+    """Return a task whose paths are the same from every working directory, such as that of a worker."""
+    return replace(
+        task,
+        study=str(Path(task.study).absolute()),
+        rois=tuple(str(Path(roi).absolute()) for roi in task.rois),
+        backgrounds=tuple(
+            one if one.path is None else replace(one, path=str(Path(one.path).absolute()))
+            for one in task.backgrounds
+        ),
+        labels=None if task.labels is None else str(Path(task.labels).absolute()),
+    )
+
+
+def _require_apart(tasks: Sequence[StudyTask], out: Path) -> None:
+    """Raise when inputs lie where the JSON files go: one of them may have the name of a side-car."""
+    own = (out / STUDIES).resolve()
+    for task in tasks:
+        for path in inputs_of(task):
+            place = path.resolve()
+            if own == place or own in place.parents:
+                raise UsageError.of(
+                    "OPTION_INVALID",
+                    f"--out {out} would write its JSON files among what is read: {path}",
+                    expected="a folder of its own",
+                    remedy="choose another name",
+                )
 
 
 def _require_fork() -> None:

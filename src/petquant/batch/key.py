@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from stat import S_ISDIR
 
 from petquant.batch.task import StudyTask
 from petquant.export.record import Privacy
+from petquant.nrrd.header import data_file_of
 from petquant.sidecar.pairs import companions, participants_beside
 from petquant.version import __version__
 
-__all__ = ["key_of"]
+__all__ = ["inputs_of", "key_of"]
 
 
 def key_of(task: StudyTask, privacy: Privacy) -> str:
@@ -27,9 +30,12 @@ def key_of(task: StudyTask, privacy: Privacy) -> str:
     """
     digest = hashlib.sha256(f"{__version__}\n".encode())
     choices = (
-        task.rois,
-        task.backgrounds,
-        task.labels,
+        len(task.rois),
+        [
+            [(part.name, getattr(one, part.name)) for part in fields(one) if part.name != "path"]
+            for one in task.backgrounds
+        ],
+        task.labels is None,
         task.choices,
         task.psf_fwhm_mm,
         task.reason_to_skip,
@@ -44,20 +50,30 @@ def key_of(task: StudyTask, privacy: Privacy) -> str:
     return digest.hexdigest()
 
 
-def _inputs(task: StudyTask) -> Iterator[str]:
+def inputs_of(task: StudyTask) -> list[Path]:
+    """Return every file and folder that measuring a task reads."""
     study = Path(task.study)
-    places = [study, *_beside(study), *map(Path, task.rois)]
-    places += [Path(one.path) for one in task.backgrounds if one.path is not None]
-    places += [] if task.labels is None else [Path(task.labels)]
-    for place in places:
-        yield f"\n{place}\n"
+    regions = [Path(roi) for roi in task.rois]
+    regions += [Path(one.path) for one in task.backgrounds if one.path is not None]
+    places = [study, *_beside(study)]
+    for path in regions:
+        beside = data_file_of(path)
+        places += [path] if beside is None else [path, beside]
+    return places if task.labels is None else [*places, Path(task.labels)]
+
+
+def _inputs(task: StudyTask) -> Iterator[str]:
+    for place in inputs_of(task):
+        yield f"\n{os.path.realpath(place)}\n"  # the same from every working directory
         yield from _listing(place, set())
 
 
 def _beside(study: Path) -> list[Path]:
     """Return what is read of a NIfTI study beyond its image or folder."""
-    if study.is_file():
+    if os.path.isfile(study):  # noqa: PTH113 - pathlib raises where the way is barred
         return list(companions(study))
+    if not os.path.isdir(study):  # noqa: PTH112 - the same
+        return []
     found = [participants_beside(image) for image in sorted(study.glob("*.nii*"))[:1]]
     return [path for path in found if path is not None]
 

@@ -121,9 +121,9 @@ def flags_of_record(record: dict[str, Any]) -> list[str]:
 
 
 def _lines(findings: Iterable[Finding], task: StudyTask, privacy: Privacy) -> list[str]:
-    """Return every cause in a line, without a path of the input."""
+    """Return a line for every code with all causes of it, without a path of the input."""
     roots = [task.study, *task.rois, task.labels, *(one.path for one in task.backgrounds)]
-    lines = []
+    by_code: dict[str, dict[str, None]] = {}
     for finding in findings:
         row = CODES[finding.code]
         told = replace(
@@ -137,8 +137,8 @@ def _lines(findings: Iterable[Finding], task: StudyTask, privacy: Privacy) -> li
         line = told.sentence()
         if privacy.has_hashed_uids:
             line = UID.sub(lambda uid: hashlib.sha256(uid[0].encode()).hexdigest()[:16], line)
-        lines.append(line.replace("\n", " "))
-    return list(dict.fromkeys(lines))
+        by_code.setdefault(finding.code, {})[line.replace("\n", " ")] = None
+    return ["; also ".join(lines) for lines in by_code.values()]
 
 
 def _withheld(words: str, roots: Iterable[Any], path: str) -> str:

@@ -37,7 +37,7 @@ class Ended:
     code
         Codes of caveats or causes, separated by blanks.
     message
-        One line a cause, without paths.
+        One line for every code of causes, in their order, without paths.
     seconds
         Wall time of the last try.
     record

@@ -10,6 +10,9 @@ from petquant.export.record import Privacy
 
 __all__ = ["Settings"]
 
+LONGEST_S = 1e9  # 30 years; select takes some more
+MOST_GB = 1e9  # setrlimit takes 9.2e9 on 64 bits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -53,10 +56,10 @@ class Settings:
         found = []
         if self.workers < 1:
             found.append((f"--workers {self.workers}", "1 or more"))
-        if not 0 < self.timeout_s < float("inf"):
-            found.append((f"--timeout-s {self.timeout_s:g}", "more than 0 s"))
-        if not 0 < self.memory_gb < float("inf"):
-            found.append((f"--memory-gb {self.memory_gb:g}", "more than 0 GB"))
+        if not 0 < self.timeout_s <= LONGEST_S:
+            found.append((f"--timeout-s {self.timeout_s:g}", f"more than 0 s, at most {LONGEST_S:g}"))
+        if not 0 < self.memory_gb <= MOST_GB:
+            found.append((f"--memory-gb {self.memory_gb:g}", f"more than 0 GB, at most {MOST_GB:g}"))
         if self.scheduler is not None and self.scheduler_file is not None:
             found.append(("--scheduler beside --scheduler-file", "one of them"))
         for what, expected in found:

@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +100,10 @@ class Store:
     def record(self, study: str) -> bytes | None:
         """Return the JSON of the record of a study, None when it has none."""
         row = self._connection.execute("SELECT json_zlib FROM records WHERE study = ?", (study,)).fetchone()
-        return None if row is None else zlib.decompress(row[0])
+        try:
+            return None if row is None else zlib.decompress(row[0])
+        except zlib.error as error:
+            raise _invalid(Path(STORE), f"the record of {study}: {error}") from error
 
     def with_records(self) -> Iterator[str]:
         """Yield the names of the studies that have a record."""
@@ -118,7 +121,7 @@ class Store:
             study,
             str(end.outcome),
             end.code,
-            end.message,
+            end.message.encode("utf-8", "backslashreplace").decode(),  # a pattern may hold bytes of no text
             end.seconds,
             attempts,
             __version__,
@@ -140,10 +143,10 @@ class Store:
                 "UPDATE runs SET given = ? WHERE study = ?", (json.dumps(dict(given)), study)
             )
 
-    def forget(self, study: str) -> None:
-        """Remove what is recorded of a study."""
+    def forget(self, studies: Iterable[str]) -> None:
+        """Remove what is recorded of some studies, in one transaction."""
         with self._transaction():
-            self._connection.execute("DELETE FROM runs WHERE study = ?", (study,))
+            self._connection.executemany("DELETE FROM runs WHERE study = ?", ((study,) for study in studies))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

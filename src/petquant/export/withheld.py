@@ -42,7 +42,7 @@ class Withheld:
         """
         words = _DESCRIPTION.sub(r"\1, which is withheld", words)
         for known in (path, os.path.basename(path)) if path else ():  # noqa: PTH119 - as written
-            words = words.replace(known, "the file")
+            words = re.sub(rf"(?<!\w){re.escape(known)}(?!\w)", "the file", words)
         folder = self.root.rstrip(os.sep)
         if not folder or folder not in words:
             return words

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from petquant.errors import LimitReached, PetquantError, Refused, UnreadableInput
 from petquant.grid import Grid
-from petquant.nifti.stream import ByteStream
+from petquant.nifti.stream import ByteStream, open_stream
 
-__all__ = ["MAX_VOXELS", "NrrdHeader", "read_header"]
+__all__ = ["MAX_VOXELS", "NrrdHeader", "data_file_of", "read_header"]
 
 Float = NDArray[np.float64]
 
@@ -143,6 +143,17 @@ def read_header(stream: ByteStream, *, max_voxels: int = MAX_VOXELS) -> NrrdHead
         data_file=_data_file(fields, path),
         keys=keys,
     )
+
+
+def data_file_of(path: Path) -> Path | None:
+    """Return the file with the numbers of a header that stands alone; None for a file of any other kind."""
+    if not path.name.lower().endswith((".nrrd", ".nhdr")):
+        return None
+    try:
+        with open_stream(path, reads_nrrd=True) as stream:
+            return _data_file(_lines(stream)[0], path)
+    except (OSError, PetquantError):  # it is reading that says what is wrong with it
+        return None
 
 
 def not_understood(found: str, path: Path) -> PetquantError:

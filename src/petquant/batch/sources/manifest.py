@@ -20,6 +20,7 @@ from petquant.batch.sources.given import Given
 from petquant.batch.sources.naming import names_of, words_of
 from petquant.batch.task import StudyTask
 from petquant.errors import Finding, PetquantError, UsageError
+from petquant.paths import is_found
 from petquant.study import Choices
 from petquant.study_table import OVERRIDES, StudyTable, overrides_of, parts, path_of, unreadable_table
 from petquant.tracers import tracer_by_name
@@ -98,7 +99,7 @@ def _task(name: str, row: _Row, given: Given, folder: Path) -> StudyTask:
         row.study,
         places={
             **row.cells,
-            "study": row.study if study.is_dir() else os.fspath(study.parent),
+            "study": row.study if os.path.isdir(study) else os.fspath(study.parent),  # noqa: PTH112 - it never raises
             "name": name,
             "source": os.fspath(folder),
         },
@@ -113,7 +114,7 @@ def _task(name: str, row: _Row, given: Given, folder: Path) -> StudyTask:
         },
     )
     has_no_lesion = not (row.rois or given.roi_patterns) and given.choices.allow_empty
-    return replace(task, reason_to_skip="") if has_no_lesion or not study.exists() else task
+    return replace(task, reason_to_skip="") if has_no_lesion or not is_found(study) else task
 
 
 def _needed(given: Given) -> tuple[str, ...]:
@@ -134,7 +135,7 @@ def _row(line: int, cells: Mapping[str, str], folder: Path, given: Given) -> _Ro
     if not cells["study"]:
         problems.append(_empty("study"))
     study = folder / cells["study"]
-    is_there = study.exists()  # else it is the outcome of this study, whatever belongs to it
+    is_there = is_found(study)  # else it is the outcome of this study, whatever belongs to it
     files = parts(cells.get("roi", ""))
     if not files and not given.roi_patterns and not given.choices.allow_empty:
         problems.append(_empty("roi"))
@@ -196,7 +197,7 @@ def _names(rows: Sequence[_Row], folder: Path) -> list[str]:
         [
             (
                 row.cells.get("name") or words_of(row.study, folder),
-                "\0".join((row.study, row.choices.study or "", *map(str, _what(row)))),
+                "\0".join((row.cells.get("name", ""), *map(str, _what(row)))),
             )
             for row in rows
         ]
@@ -204,9 +205,10 @@ def _names(rows: Sequence[_Row], folder: Path) -> list[str]:
 
 
 def _what(row: _Row) -> tuple[object, ...]:
-    """Return what tells a row from others of the same study."""
+    """Return what tells a row from others, with paths as they stand in it, wherever it is read from."""
     choices = row.choices
-    return (choices.series, choices.frame, choices.gate, choices.roi_label, *row.rois)
+    paths = [os.path.normpath(path) for path in (row.cells["study"], *parts(row.cells.get("roi", "")))]
+    return (choices.study, choices.series, choices.frame, choices.gate, choices.roi_label, *paths)
 
 
 def _one_name_twice(path: Path, rows: Sequence[_Row]) -> list[Finding]:

@@ -42,7 +42,7 @@ def words_of(path: str, start: Path) -> str:
     words = os.path.relpath(path, start)
     if words == os.curdir:
         return start.resolve().name
-    suffix = next((one for one in PACKED if words.lower().endswith(one) and Path(path).is_file()), "")
+    suffix = next((one for one in PACKED if words.lower().endswith(one) and os.path.isfile(path)), "")  # noqa: PTH113 - it never raises
     return words[: -len(suffix)] if suffix else words
 
 
