@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from petquant.errors import Refused, UnreadableInput
-from petquant.export.regions import _require_even
+from petquant.export.regions import require_even
 from petquant.label_names import read_names, read_sources
 
 
@@ -17,7 +17,7 @@ def test_uneven_slices_that_a_label_map_would_miss_are_refused(make_grid):
     positions = np.concatenate([[0.0], np.cumsum([3.2] * 10 + [3.0] * 9)])
     grid = make_grid((20, 4, 4), (3.2, 4.0, 4.0), slice_positions_mm=positions)
     with pytest.raises(Refused) as refused:
-        _require_even(grid)
+        require_even(grid)
     (finding,) = refused.value.findings
     assert finding.code == "NIFTI_UNEVEN_SLICES"
     assert "1.8 mm" in finding.found
@@ -26,7 +26,7 @@ def test_uneven_slices_that_a_label_map_would_miss_are_refused(make_grid):
 def test_uneven_slices_within_a_tenth_of_a_voxel_are_written(make_grid):
     positions = np.arange(20) * 3.2
     positions[10:] += 0.1
-    _require_even(make_grid((20, 4, 4), (3.2, 4.0, 4.0), slice_positions_mm=positions))
+    require_even(make_grid((20, 4, 4), (3.2, 4.0, 4.0), slice_positions_mm=positions))
 
 
 @pytest.fixture
@@ -52,7 +52,13 @@ def test_plain_names_have_no_source(sidecar, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [{"regions": {"1": {}}}, {"regions": {"one": {"name": "x"}}}, {"regions": {"1": {"name": 3}}}]
+    "content",
+    [
+        {"regions": {"1": {}}},
+        {"regions": {"one": {"name": "x"}}},
+        {"regions": {"1": {"name": 3}}},
+        {"1": "half a pair \ud800"},  # no character: neither DICOM nor UTF-8 can hold it
+    ],
 )
 def test_a_side_car_without_names_is_refused(sidecar, content):
     with pytest.raises(UnreadableInput) as refused:
