@@ -395,6 +395,14 @@ COMPARISON_RECORD: Rows = (
         ),
     ),
     (
+        "sessions[].technical",
+        "list",
+        (
+            "of a and b as `scans[].technical`, here of backgrounds without the lesions of the other scan: "
+            "what the uncertainties in `pairs[]` rest on"
+        ),
+    ),
+    (
         "sessions[].uptake_times",
         "object or null",
         "a check, as `scans[].protocol[]`: whether the uptake times of both scans allow a comparison",

@@ -40,6 +40,10 @@ def read_names(path: Path | str) -> dict[int, str]:
         raise _names_invalid(path, str(error)) from error
     if len(names) < len(pairs) or not all(isinstance(name, str) for name in names.values()):
         raise _names_invalid(path, "a label with two names, or a name that is no text")
+    try:
+        "".join(names.values()).encode("utf-8")
+    except UnicodeEncodeError as error:  # JSON may escape half of a surrogate pair, which is no character
+        raise _names_invalid(path, str(error)) from error
     return names
 
 

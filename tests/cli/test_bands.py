@@ -204,6 +204,7 @@ def test_scans_of_different_noise_are_flagged(compared):
         ("--uncertainty", "weight=-1"),
         ("--uncertainty", "clock=1,clock=2"),
         ("--uncertainty", "clock=inf"),
+        ("--uncertainty", "weight=1e200"),
         ("--repeatability", "nobody"),
         ("--repeatability", "dcfpyl_volume"),  # of volumes
         ("--repeatability", "fdg_normal"),  # no limits

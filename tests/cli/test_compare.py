@@ -309,7 +309,8 @@ def test_a_forced_read_in_physiologic_uptake_has_no_value_and_says_why(compared,
 def test_a_background_holds_no_lesion_that_only_the_other_scan_shows(compared, two, tmp_path):
     # on Pentixafor lesion two (0.75) lies amid body (0.3), and nobody drew it there
     words = [*two.words(*RULE), "--background-b", "around=sphere:20,-16,0,14", "--psf-fwhm-mm-b", "6"]
-    record = compared(*words)
+    same = "liver=sphere:20,-16,0,14"  # whose CoV is that of the body alone, on both scans
+    record = compared(*words, "--background-a", same, "--background-b", same)
     rows = {row["name_a"]: row for row in table(tmp_path / "out", "pairs")}
     n_voxels = next(
         int(row["n_voxels"])
@@ -321,7 +322,16 @@ def test_a_background_holds_no_lesion_that_only_the_other_scan_shows(compared, t
     assert float(rows["two"]["tbr_max_around_b"]) == pytest.approx(0.75 / 0.3, rel=2e-3)
     assert "LESION_OVERLAPS_BACKGROUND" in rows["three"]["flags_b"].split()
     codes = {entry["code"]: entry["found"] for entry in record["sessions"][0]["codes"]}
-    assert codes["LESION_OVERLAPS_BACKGROUND"].startswith(f"scan b: around: {n_voxels} voxels")
+    assert codes["LESION_OVERLAPS_BACKGROUND"].startswith(f"scan b: liver: {n_voxels} voxels")
+    assert "NOISE_DIFFERS" not in codes
+    of_b = record["sessions"][0]["technical"][1]
+    assert of_b["noise_of"] == "liver"
+    assert of_b["noise_cov"] < 1e-3  # rounding
+    assert record["scans"][1]["technical"]["noise_cov"] > 0.1  # as the scan stands, with the lesion in it
+    for row in table(tmp_path / "out", "lesions"):
+        if row["tracer"] == "[68Ga]Pentixafor":
+            assert row["u_suv_max_percent"] == ""
+            assert "no noise of counts" in row["u_missing"]
 
 
 def test_a_background_that_is_mostly_such_a_lesion_gives_no_ratio(compared, two, tmp_path):

@@ -212,6 +212,10 @@ def test_fractions_and_overlaps_are_an_image_a_region(measure, petquant_within, 
         assert volume_ml == pytest.approx(4 / 3 * np.pi, rel=0.01)  # stored in steps of 1/255
     rows = table_of(folder / "sub-1_trc-18FFDG_desc-petquant_probseg.tsv")
     assert [(row["index"], row["name"]) for row in rows] == [("1", "a"), ("2", "b")]
+    before = files_of(tmp_path / "out")  # whole voxels would be a dseg, and the probseg stay beside it
+    refused = measure("--bids", "out", "--bids-subject", "1", code=2)
+    assert "of other regions of this scan (4 such files)" in refused.line("OPTION_INVALID")
+    assert files_of(tmp_path / "out") == before
 
 
 def test_names_can_be_withheld_from_derivatives(measure, tmp_path):

@@ -225,7 +225,7 @@ def read_scan(at: np.ndarray, *, is_drawn: bool) -> ReadScan:
 
 
 def paired(a: ReadScan, b: ReadScan, registration: Registration, local):
-    pairs, _ = pairs_of(a, b, patient="P", registration=registration, same={}, call=call, local=local)
+    pairs, _, _ = pairs_of(a, b, patient="P", registration=registration, same={}, call=call, local=local)
     return pairs
 
 

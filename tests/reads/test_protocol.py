@@ -232,6 +232,9 @@ def test_mixed_clocks_are_unknown():
         ('[tracers."[18F]FDG"]\npositivity = ">spleen"', "positivity"),
         ('[tracers.FDG]\npositivity = ">liver"', "FDG"),
         ("= 3", "line 5"),
+        pytest.param(f"coverage_min_mm = {'9' * 400}", "coverage_min_mm", id="beyond any double"),
+        pytest.param(f"time_points_min = [{'9' * 400}]", "time_points_min", id="beyond any double in a list"),
+        pytest.param(f"coverage_min_mm = {'9' * 5000}", "digits", id="too many digits"),
     ],
 )
 def test_a_misspelt_protocol_is_refused_with_its_key(line, key):
@@ -242,6 +245,13 @@ def test_a_misspelt_protocol_is_refused_with_its_key(line, key):
     assert finding.code == "SIDECAR_INVALID"
     assert key in finding.sentence()
     assert "own.toml" in finding.sentence()
+
+
+@pytest.mark.parametrize("value", ["inf", "true"])
+def test_what_is_no_number_is_one_mistake_and_not_also_one_of_the_unit(value):
+    with pytest.raises(UnreadableInput) as caught:
+        protocol_from(f'extends = "mzl"\ncoverage_min_mm = {value}\n')
+    assert len(caught.value.findings) == 1
 
 
 def test_an_unknown_protocol_names_the_known_ones():
@@ -271,7 +281,7 @@ def test_a_file_says_what_differs_from_the_preset_that_it_extends(tmp_path):
     assert (own.name, own.version, own.coverage_min_mm) == ("own", "2", 1000.0)
     pentixafor = own.tracers["[68Ga]Pentixafor"]
     assert pentixafor.activity_accepted_mbq == (100.0, 160.0)
-    assert (pentixafor.uptake_window_min, pentixafor.window_source) == ((50.0, 70.0), str(path))
+    assert (pentixafor.uptake_window_min, pentixafor.window_source) == ((50.0, 70.0), "own.toml")
     assert pentixafor.egfr_min == MZL.tracers["[68Ga]Pentixafor"].egfr_min
     found = {one.rule: str(one.verdict) for one in adherence(own, scanned(activity_mbq=90.0), CLINIC)}
     assert (found["activity"], found["uptake_window"]) == ("FAIL", "FAIL")  # 90 MBq, and 45 min

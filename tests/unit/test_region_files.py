@@ -52,7 +52,13 @@ def test_plain_names_have_no_source(sidecar, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [{"regions": {"1": {}}}, {"regions": {"one": {"name": "x"}}}, {"regions": {"1": {"name": 3}}}]
+    "content",
+    [
+        {"regions": {"1": {}}},
+        {"regions": {"one": {"name": "x"}}},
+        {"regions": {"1": {"name": 3}}},
+        {"1": "half a pair \ud800"},  # no character: neither DICOM nor UTF-8 can hold it
+    ],
 )
 def test_a_side_car_without_names_is_refused(sidecar, content):
     with pytest.raises(UnreadableInput) as refused:

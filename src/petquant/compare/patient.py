@@ -176,10 +176,9 @@ def _paired(
     said = (
         *said,
         *said_of_lesions,
-        *noise_findings(a, b),
         *(() if times is None else protocol_findings([times])),
     )
-    pairs, of_backgrounds = pairs_of(
+    pairs, of_backgrounds, reduced = pairs_of(
         a.read,
         b.read,
         patient=patient,
@@ -190,6 +189,7 @@ def _paired(
         local=local,
     )
     is_strict = a.asked.choices.is_strict or b.asked.choices.is_strict
+    said = (*said, *noise_findings(*reduced), *of_backgrounds)
     against = refusals_of(of_backgrounds, is_strict=is_strict)
     if against:
         return SessionPairs(
@@ -203,9 +203,9 @@ def _paired(
         pairs=pairs,
         registration=registration,
         local=local,
-        technical=(a.read.technical, b.read.technical),
+        technical=(reduced[0].technical, reduced[1].technical),
         times=times,
-        findings=(*findings, *said, *of_backgrounds, *(() if registration is None else _missing(pairs))),
+        findings=(*findings, *said, *(() if registration is None else _missing(pairs))),
     )
 
 

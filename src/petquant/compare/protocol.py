@@ -13,6 +13,7 @@ from petquant.quantification import Quantification
 from petquant.reads.adherence import uptake_times
 from petquant.reads.facts import ScanFacts, years_of
 from petquant.reads.protocol import Protocol
+from petquant.reads.scan import ReadScan
 from petquant.reads.technical import TISSUES
 from petquant.reads.uncertainty import noise_differs
 from petquant.reads.verdict import Check
@@ -51,7 +52,7 @@ def times_of(protocol: Protocol | None, a: OpenScan, b: OpenScan) -> Check | Non
     return uptake_times(protocol, scan_facts(a.quantification), scan_facts(b.quantification))
 
 
-def noise_findings(a: OpenScan, b: OpenScan) -> tuple[Finding, ...]:
+def noise_findings(a: ReadScan, b: ReadScan) -> tuple[Finding, ...]:
     """Return NOISE_DIFFERS by the first reference tissue that both scans have."""
     covs = [_covs(one) for one in (a, b)]
     for tissue in TISSUES:
@@ -61,8 +62,8 @@ def noise_findings(a: OpenScan, b: OpenScan) -> tuple[Finding, ...]:
     return ()
 
 
-def _covs(scan: OpenScan) -> dict[str, Number]:
-    return {one.name: one.values["cov"] for one in scan.quantification.references}
+def _covs(scan: ReadScan) -> dict[str, Number]:
+    return {one.name: one.values["cov"] for one in scan.references}
 
 
 def _date(text: str) -> date | None:

@@ -158,7 +158,7 @@ def head_of(pet: Volume, ct: Volume | None) -> Midsagittal:
     # beyond the slices of the PET nothing is known; a cut surface is no skull
     is_covered = (zs >= corners[:, 2].min()) & (zs <= corners[:, 2].max())
     normal, distance_mm, symmetry = _plane(hu, cavity, grid)
-    if symmetry < LEAST_SYMMETRY:
+    if not symmetry >= LEAST_SYMMETRY:  # nor when it is NaN, of a CT with holes
         raise _not_found(
             f"the head on the CT is not symmetric (correlation {symmetry:.2f})",
             expected=f"at least {LEAST_SYMMETRY:g}",

@@ -131,8 +131,8 @@ def bids_contents(
     Raises
     ------
     UsageError
-        OPTION_INVALID: the folder is a dataset that petquant did not make, or holds another scan under the
-        same name.
+        OPTION_INVALID: the folder is a dataset that petquant did not make, holds another scan under the
+        same name, or images of other regions of this scan, which the new table would not describe.
     Refused
         NIFTI_UNEVEN_SLICES.
     """
@@ -152,7 +152,9 @@ def bids_contents(
         sidecar: as_json(_columns(rows) | {"petquant": measured}),
     }
     known_as = record["measurements"][: len(lesions)]
-    return contents | _regions(lesions, known_as, grid, folder=folder, stem=stem)
+    contents |= _regions(lesions, known_as, grid, folder=folder, stem=stem)
+    _require_no_other_regions(folder, stem, contents)
+    return contents
 
 
 def _place(
@@ -188,6 +190,19 @@ def _require_same_scan(sidecar: Path, record: Mapping[str, Any]) -> None:
             f"{sidecar} is of another scan",
             expected="a name of its own for every scan",
             remedy="give --bids-session, or another --bids-subject",
+        )
+
+
+def _require_no_other_regions(folder: Path, stem: str, contents: Mapping[Path, Content]) -> None:
+    """Raise when images of regions of an earlier run would stay beside measurements of other regions."""
+    patterns = (f"{stem}_{DESC}_dseg.*", f"{stem}_{DESC}_probseg.*", f"{stem}_label-*_{DESC}_probseg.*")
+    stale = sorted({path for pattern in patterns for path in folder.glob(pattern)} - set(contents))
+    if stale:
+        raise UsageError.of(
+            "OPTION_INVALID",
+            f"{stale[0]} is of other regions of this scan ({len(stale)} such files)",
+            expected="the regions that were written before",
+            remedy="remove them, or give another folder or --bids-session",
         )
 
 

@@ -245,6 +245,7 @@ def _session(one: SessionPairs) -> dict[str, Any]:
                 _local(letter + roi_id, around) for (letter, roi_id), around in one.local.items()
             ],
         },
+        "technical": [technical_record(technical) for technical in one.technical],
         "uptake_times": None if one.times is None else _check(one.times),
         "codes": [
             code

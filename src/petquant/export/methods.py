@@ -46,8 +46,9 @@ AGREEMENT: Final = (
 )
 LOCAL: Final = (
     "Its own are noise and rounding. A ratio within a scan has the noise of lesion and background alone; a "
-    "ratio of the SUV of two tracers all terms of both scans, a ratio of their ratios the local terms of "
-    "both. Partial volume is in none of them."
+    "ratio of the SUV of two tracers all terms of both scans, taken for independent (an upper bound where "
+    "both have calibration or weight in common), a ratio of their ratios the local terms of both. The "
+    "relative noise of a lesion is taken for that of the reference tissue. Partial volume is in none of them."
 )
 
 

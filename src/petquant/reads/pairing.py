@@ -61,11 +61,11 @@ def pairs_of(
     same: Mapping[str, str],
     call: Caller,
     local: Mapping[tuple[str, str], LocalRegistration] = NOWHERE,
-) -> tuple[tuple[LesionPair, ...], tuple[Finding, ...]]:
-    """Return the lesions of two scans of a patient, and what is to be said of their backgrounds.
+) -> tuple[tuple[LesionPair, ...], tuple[Finding, ...], tuple[ReadScan, ReadScan]]:
+    """Return the lesions of two scans of a patient, what is to be said of their backgrounds, and the scans.
 
     A lesion that only one scan shows is a lesion of both: its voxels are taken out of the backgrounds of the
-    other scan too.
+    other scan too, and the scans that are returned have them so.
 
     Parameters
     ----------
@@ -91,10 +91,11 @@ def pairs_of(
         *(_pair(one, (side_a, side_b), patient, session) for one in found),
         *(_undrawn(lesion_id, (a, b), patient, session) for lesion_id in seen_negative(a, b)),
     )
-    return pairs, (
+    said = (
         *(replace(one, found=f"scan a: {one.found}") for one in said_a),
         *(replace(one, found=f"scan b: {one.found}") for one in said_b),
     )
+    return pairs, said, (side_a.scan, side_b.scan)
 
 
 def forced_regions(

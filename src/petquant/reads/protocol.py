@@ -15,7 +15,7 @@ from typing import Any, Final
 from petquant.errors import UnreadableInput, UsageError
 from petquant.paths import existing
 from petquant.reads.positivity import rule_of
-from petquant.reads.shipped import Table, shipped, table_of
+from petquant.reads.shipped import Table, finite, shipped, table_of
 from petquant.tracers import tracer_by_name
 
 __all__ = ["Protocol", "TracerProtocol", "protocol_at", "protocol_from", "protocol_of", "protocols"]
@@ -228,7 +228,7 @@ def _require_plausible(table: Table) -> None:
     for key, (low, high, unit) in PLAUSIBLE.items():
         value: Any = table.values.get(key)
         numbers = value if isinstance(value, list) else [value]
-        odd = [one for one in numbers if isinstance(one, float | int) and (one < low or one > high)]
+        odd = [one for one in map(finite, numbers) if one is not None and not low <= one <= high]
         if odd:
             table.wrong(key, f"{low:g} to {high:g}, in {unit}", found=f"is {odd[0]:g}, no value in {unit}")
 
@@ -248,7 +248,7 @@ def _tracers(table: Table) -> dict[str, TracerProtocol]:
             activity_target_mbq=one.maybe_range("activity_target_mbq"),
             activity_accepted_mbq=one.maybe_range("activity_accepted_mbq"),
             uptake_window_min=own or known.uptake_window_min,
-            window_source=table.where if own else known.source,
+            window_source=Path(table.where).name if own else known.source,
             glucose_max_mg_dl=one.maybe_number("glucose_max_mg_dl"),
             fasting_min_h=one.maybe_number("fasting_min_h"),
             egfr_min=one.maybe_number("egfr_min"),

@@ -16,7 +16,7 @@ from typing import Any
 from petquant.errors import Finding, PetquantError, UnreadableInput
 from petquant.reads.toml_lines import lines_of_keys
 
-__all__ = ["Table", "shipped", "shipped_file", "table_of"]
+__all__ = ["Table", "finite", "shipped", "shipped_file", "table_of"]
 
 
 class Table:
@@ -161,10 +161,11 @@ class Table:
         return self.values.get(key, default)
 
     def _number(self, key: str, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        number = finite(value)
+        if number is None:
             self.wrong(key, "a finite number")
             return 0.0
-        return float(value)
+        return number
 
     def _below(self, values: Mapping[str, Any], key: str) -> Table:
         return Table(values, self.where, self._key(key), lines=self.lines, problems=self.problems)
@@ -177,6 +178,17 @@ class Table:
         return f"{self.above}.{key}" if self.above else key
 
 
+def finite(value: Any) -> float | None:
+    """Return a value of TOML as a number, None when it is none, not finite, or an integer beyond doubles."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
 def table_of(text: str, *, where: str) -> Table:
     """Return the top table of a TOML text.
 
@@ -187,7 +199,7 @@ def table_of(text: str, *, where: str) -> Table:
     """
     try:
         return Table(tomllib.loads(text), where, lines=lines_of_keys(text))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: an integer of too many digits
         raise UnreadableInput.of(
             "SIDECAR_INVALID",
             f"no TOML: {error}",

@@ -3,7 +3,8 @@
 ``SUV = C w / (A exp(-lambda dt))``, ``A = A_pre exp(-lambda (t_inj - t_pre)) - A_res exp(-lambda (t_inj -
 t_res))``. What regions of a scan share (calibration, activity, residual, weight, clock) cancels in a ratio
 of two of them and never enters that; what is local (noise, partial volume, quantisation) stays.
-Scans of two tracers share nothing.
+Two scans are taken to share nothing. What they do share (one scanner, one weight) cancels in a ratio of their
+SUV, whose uncertainty is then an upper bound; how much of it they share, no header says.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ __all__ = [
 COVERAGE_FACTOR: Final = 2.0  # k, about 95 % of a normal distribution
 NOISELESS: Final = 1e-3  # a CoV below is what 16 bits round, no noise of counts
 NOISE_FACTOR: Final = 1.5  # between the coefficients of variation of two scans (reads.md 1.7)
+MOST_PERCENT: Final = 100.0  # terms add as squares of relative errors: beyond that nothing is known
+MOST_MIN: Final = 1440.0
 PROPOSAL: Final = "assumed: a proposal of petquant, no measurement"
 
 Scope = Literal["shared", "local"]
@@ -222,16 +225,17 @@ def inputs_of(text: str) -> dict[str, float]:
     found: dict[str, float] = {}
     for part in text.split(","):
         name, _, number = (word.strip() for word in part.partition("="))
+        most = MOST_MIN if name == "clock" else MOST_PERCENT
         try:
             value = float(number)
         except ValueError:
             value = math.nan
-        if name not in INPUTS or name in found or not 0.0 <= value < math.inf:
+        if name not in INPUTS or name in found or not 0.0 <= value <= most:
             raise UsageError.of(
                 "OPTION_INVALID",
                 f"--uncertainty {text}: {part.strip() or 'nothing'}",
-                expected=f"each of {', '.join(INPUTS)} at most once, as NAME=NUMBER of 0 or more: percent, "
-                "of the clock minutes",
+                expected=f"each of {', '.join(INPUTS)} at most once, as NAME=NUMBER: 0 to {MOST_PERCENT:g} "
+                f"percent, of the clock 0 to {MOST_MIN:g} minutes",
             )
         found[name] = value
     return found
@@ -316,7 +320,10 @@ def tbr_uncertainty(
 
 
 def ratio_of_suvs(a: Uncertainty, b: Uncertainty) -> Uncertainty:
-    """Return the uncertainty of the SUV of one tracer over that of another: all terms of both scans."""
+    """Return the uncertainty of the SUV of one tracer over that of another: all terms of both scans.
+
+    Shared terms of both are added as independent: an upper bound where scanner or weight are the same.
+    """
     return _ratio("ratio of SUVs", a, b, of="suv")
 
 
