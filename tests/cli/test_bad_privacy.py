@@ -495,6 +495,7 @@ FORBIDDEN = {
 ALLOWED = {
     # a private folder for what a study unpacks; it is no output
     "src/petquant/batch/isolation.py": {"tempfile"},
+    "src/petquant/batch/report.py": {"urllib"},  # quotes names in the links of a page
     "src/petquant/batch/slot.py": {"subprocess"},  # this interpreter, a module of ours
     "src/petquant/dicom/archive.py": {"tempfile"},  # a zip goes into a private folder; it is no output
     # to the address that the user named

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +15,6 @@ from petquant.export.record import Privacy
 from petquant.export.report import study_report
 from petquant.quantify import Background, MeasuredStudy, measure_study
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 HOSTILE_PATIENT = "<script>alert(1)</script>^=cmd|'/c calc'!A1"
 HOSTILE_REGIONS = ("<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>\u202egnp.\x1b[2J")
 
@@ -67,17 +65,6 @@ def whole(tmp_path_factory):
 @pytest.fixture(scope="session")
 def report_of():
     return page_of
-
-
-@pytest.fixture(scope="session")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("no chromium")
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import time
 
@@ -285,7 +286,7 @@ def test_scaling_scales_suv_and_leaves_volumes(make_volume, make_roi, seed, fact
 
 
 def test_many_labels_cost_little_more_than_one_with_as_many_voxels(make_volume, make_roi):
-    side, gap, cells = 3, 1, 20  # 20^3 cubes of 27 voxels
+    side, gap, cells = 4, 1, 20  # 20^3 cubes of 64 voxels
     edge = cells * (side + gap)
     image = np.arange(edge**3, dtype=np.int64).reshape((edge,) * 3) % 20011
     cubes = np.arange(image.size).reshape((cells, side + gap) * 3).transpose(0, 2, 4, 1, 3, 5)
@@ -293,10 +294,13 @@ def test_many_labels_cost_little_more_than_one_with_as_many_voxels(make_volume, 
     volume = make_volume(image.astype(np.int16))
     many, one = [make_roi(cube) for cube in voxels], [make_roi(voxels.reshape(-1))]
     costs_s = {"many": [], "one": []}
-    for _ in range(3):
+    gc.collect()
+    gc.disable()  # to walk the heap of the tests is no cost of the measurement
+    for _ in range(5):
         for name, rois in (("many", many), ("one", one)):
             start_s = time.process_time()
             measure(volume, rois, suv_type="bw")
             costs_s[name].append(time.process_time() - start_s)
-    # 1.5 was measured, the rows themselves being most of the difference; a pass a label would be 20
-    assert min(costs_s["many"]) <= 4 * min(costs_s["one"])
+    gc.enable()
+    # 2.2 was measured, rows and spheres being most of the difference; a pass a label would be 20
+    assert min(costs_s["many"]) <= 3 * min(costs_s["one"])

@@ -73,6 +73,10 @@ def measured_alone(job: Job, driver: Connection) -> tuple[Ended, list[str]] | No
         driver.close()
         _be_child(job, to_driver, scratch, own)
     os.close(to_driver)
+    with suppress(
+        OSError
+    ):  # the child does it too: whoever comes first, it is killed with all that it starts
+        os.setpgid(child, child)
     try:
         said, is_in_time = _heard(from_child, driver, started + job.timeout_s)
         if said is None or not is_in_time:
