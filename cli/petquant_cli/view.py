@@ -62,9 +62,9 @@ def run(
     from petquant.view import view
     from petquant_cli.destination import apart, file_of, read_with
     from petquant_cli.messages import MESSAGES
+    from petquant_cli.report_page import checked_report
 
-    if out is not None and out.suffix.lower() not in {".html", ".htm"}:
-        raise UsageError.of("OPTION_INVALID", f"--out {out}", expected="a name that ends in .html")
+    checked_report(out, option="--out")
     if len(choices.suv_types) > 1:
         raise UsageError.of("OPTION_INVALID", "several --suv for one picture", expected="one --suv")
     named = [background_of(text) for text in background or ()]

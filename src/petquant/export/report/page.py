@@ -15,13 +15,13 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import BaseLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from petquant.export.record import NOTICE
 from petquant.version import __version__
 
-__all__ = ["CSV", "data_url", "number_words", "page", "visible"]
+__all__ = ["CSV", "data_url", "environment_of", "inline_source", "number_words", "page", "visible"]
 
 UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 TEMPLATES: Final = "templates"
@@ -43,8 +43,8 @@ def page(template: str, values: Mapping[str, Any]) -> bytes:
         (
             "default-src 'none'",
             "img-src data:",
-            f"style-src '{_hash(style)}'",
-            f"script-src '{_hash(script)}'",
+            f"style-src {inline_source(style)}",
+            f"script-src {inline_source(script)}",
             "base-uri 'none'",
             "form-action 'none'",
         )
@@ -95,10 +95,10 @@ def _finalised(value: Any) -> Any:
     return value if isinstance(value, Markup) else visible(str(value))
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("petquant.export.report", TEMPLATES),
+def environment_of(loader: BaseLoader) -> Environment:
+    """Return what renders pages: every value escaped, nothing unseen in it, none of them missing."""
+    return Environment(
+        loader=loader,
         autoescape=True,
         finalize=_finalised,
         undefined=StrictUndefined,
@@ -106,6 +106,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = environment_of(PackageLoader("petquant.export.report", TEMPLATES))
     environment.filters["number"] = number_words
     environment.filters["mm"] = _mm
     environment.filters["data_url"] = _csv_url
@@ -126,7 +131,7 @@ def _shipped(name: str) -> str:
     return files("petquant.export.report").joinpath(TEMPLATES, name).read_text("utf-8")
 
 
-def _hash(text: str) -> str:
-    """Return the source expression of an inline element with this text (CSP 3, section 2.3.1)."""
+def inline_source(text: str) -> str:
+    """Return the source expression that allows an inline element with this text (CSP 3, section 2.3.1)."""
     digest = hashlib.sha256(text.encode("utf-8")).digest()
-    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"

@@ -1,16 +1,14 @@
 """The page of the viewer: one HTML file with all in it, or the same page beside its volumes.
 
 What comes from files is text to the template (autoescape) and to the script (textContent), and characters of
-it that cannot be seen stand as their escapes; the content
-security policy allows the two scripts and the one style sheet by their hashes, and no request but, when the
-page is served, for its own volumes.
+it that cannot be seen stand as their escapes; the content security policy allows the two scripts and the one
+style sheet by their hashes, and no request but, when the page is served, for its own volumes.
 """
 
 from __future__ import annotations
 
 import base64
 import gzip
-import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
@@ -19,11 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import FileSystemLoader
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from petquant.export.report.page import visible
+from petquant.export.report.page import environment_of, inline_source, visible
 from petquant.export.viewer.notes import notes_of
 from petquant.export.viewer.outlines import runs_of
 from petquant.export.viewer.picture import (
@@ -184,14 +182,7 @@ def vendored() -> dict[str, Any]:
 
 
 def _template() -> Any:
-    environment = Environment(
-        loader=FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: value if isinstance(value, Markup) else visible(str(value)),
-    )
+    environment = environment_of(FileSystemLoader(HERE))
     environment.filters["number"] = number_words
     return environment.get_template("viewer.html.j2")
 
@@ -206,10 +197,7 @@ def _policy(*, is_inline: bool) -> tuple[str, dict[str, str]]:
             ("style", "viewer.css"),
         )
     }
-    hashes = {
-        name: f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-        for name, text in texts.items()
-    }
+    hashes = {name: inline_source(text) for name, text in texts.items()}
     rules = (
         "default-src 'none'",
         f"script-src {hashes['niivue']} {hashes['viewer']}",
